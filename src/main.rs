@@ -1,0 +1,3 @@
+//! The `aether` command.
+
+fn main() {}
