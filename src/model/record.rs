@@ -47,7 +47,8 @@ pub struct InodeRecord {
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// The inode comes to be in the delta with these attributes, or, where it is there already, takes them on.
+    /// The inode comes to be in the delta with these attributes, or, where it is there already, takes them on: a
+    /// smaller size drops the bytes beyond it, which read as zeros if the file grows again.
     Inode(Box<InodeRecord>),
     /// The name stands for this inode from now on.
     Link {
@@ -90,13 +91,6 @@ pub enum Record {
         len_bytes: u64,
         /// Whether the range counts as data (it was allocated) or as a hole (it was punched).
         allocated: bool,
-    },
-    /// The file's length; bytes beyond it are dropped, and read as zeros if the file grows again.
-    Size {
-        /// The file.
-        ino: Ino,
-        /// The new length in bytes.
-        size_bytes: u64,
     },
     /// An extended attribute was set, or removed.
     Xattr {
@@ -147,13 +141,8 @@ impl Record {
                     writer.uint(value);
                 }
             }
-            Self::Size { ino, size_bytes } => {
-                writer.byte(6);
-                writer.uint(*ino);
-                writer.uint(*size_bytes);
-            }
             Self::Xattr { ino, name, value } => {
-                writer.byte(if value.is_some() { 7 } else { 8 });
+                writer.byte(if value.is_some() { 6 } else { 7 });
                 writer.uint(*ino);
                 writer.bytes(name);
                 if let Some(value) = value {
@@ -161,7 +150,7 @@ impl Record {
                 }
             }
             Self::Drop { ino } => {
-                writer.byte(9);
+                writer.byte(8);
                 writer.uint(*ino);
             }
         }
@@ -197,10 +186,9 @@ impl Record {
                 };
                 Self::Zero { ino, offset, len_bytes, allocated }
             }
-            6 => Self::Size { ino: reader.uint()?, size_bytes: reader.uint()? },
-            7 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: Some(reader.bytes()?.into()) },
-            8 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: None },
-            9 => Self::Drop { ino: reader.uint()? },
+            6 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: Some(reader.bytes()?.into()) },
+            7 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: None },
+            8 => Self::Drop { ino: reader.uint()? },
             _ => return Err(CodecError::Invalid("record kind")),
         })
     }

@@ -3,11 +3,24 @@
 //! An overlay is a frozen [`Lower`] tree plus what a session changed, which is kept in memory and written to an
 //! [`Upper`] journal before anyone is told that it happened. What it offers is [`Files`].
 
+mod attr_ops;
+mod core;
+mod data_ops;
 mod error;
+mod extents;
 mod files;
+mod impl_files;
+mod inode;
+mod known;
+mod list_ops;
 mod lower;
+mod nodes;
+mod state;
+mod tree_ops;
+mod txn;
 mod upper;
 
+pub use core::{Moved, Overlay};
 pub use error::Error;
 pub use files::{Access, Caller, DirEntry, Falloc, Files, RenameMode, SetAttr, SetTime, Space, Whence, XattrMode};
 pub use lower::{Lower, LowerError};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::model::{Ino, Place, Record, Timestamp};
 
+use super::Space;
+
 /// Bytes that a batch writes to a file, still in the caller's memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Payload<'a> {
@@ -59,4 +61,10 @@ pub trait Upper: Send + Sync + Debug {
     /// What the disk says. After a failure the journal refuses to call anything durable until a later sync succeeds
     /// on data written anew.
     fn sync(&self) -> io::Result<()>;
+
+    /// The space of the disk that changes go to.
+    ///
+    /// # Errors
+    /// What `statfs(2)` says.
+    fn space(&self) -> io::Result<Space>;
 }

@@ -1,0 +1,239 @@
+//! The overlay itself: what it holds, and the two ways in, to read and to change.
+//!
+//! Locks, always taken in this order and never across the lower's I/O: `journal` (one change at a time, in the order of
+//! the journal), `state` (read by everyone, written for the moment a batch is applied), `known`. Readers never wait for
+//! the journal's disk, because a batch is appended before `state` is locked for writing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::model::{Attr, DirRef, Ino, Place, Record, Root};
+
+use super::extents::Dead;
+use super::known::{KnownTable, Location};
+use super::nodes::{Nodes, Stop, search};
+use super::state::State;
+use super::txn::{Txn, View};
+use super::{Caller, Error, Lower, Payload, Upper};
+
+/// A session's file system: a frozen tree and what was changed on it.
+#[derive(Debug)]
+pub struct Overlay<L, U> {
+    pub(super) lower: Arc<L>,
+    pub(super) upper: Arc<U>,
+    pub(super) state: RwLock<State>,
+    pub(super) known: Mutex<KnownTable>,
+    journal: Mutex<Journal>,
+    base: DirRef,
+    read_only: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Journal {
+    /// Inodes whose last holder let go; the next batch says so.
+    dropped: Vec<Ino>,
+}
+
+impl<L: Lower, U: Upper> Overlay<L, U> {
+    /// A session on `root` whose journal is the batches given, oldest first.
+    ///
+    /// Inodes without a name are dropped: nobody holds them open any more.
+    pub fn open(lower: Arc<L>, upper: Arc<U>, root: &Root, journal: impl IntoIterator<Item = Vec<Record>>) -> Self {
+        let mut state = State::new(root);
+        let mut dead = Dead::new();
+        for record in journal.into_iter().flatten() {
+            state.apply(record, &mut dead);
+        }
+        let dropped = state.orphans();
+        for &ino in &dropped {
+            state.drop_inode(ino, &mut dead);
+        }
+        if !dead.is_empty() {
+            upper.release(&dead);
+        }
+        Self {
+            lower,
+            upper,
+            state: RwLock::new(state),
+            known: Mutex::default(),
+            journal: Mutex::new(Journal { dropped }),
+            base: root.dir,
+            read_only: AtomicBool::new(false),
+        }
+    }
+
+    /// Refuses changes from now on, or allows them again.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Release);
+    }
+
+    /// Whether nothing differs from the base that the session stands on.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.state.read().is_clean()
+    }
+
+    /// How many inodes the kernel holds, and how many the delta has.
+    #[must_use]
+    pub fn inode_counts(&self) -> (usize, usize) {
+        let delta = self.state.read().inodes.len();
+        (self.known.lock().len(), delta)
+    }
+
+    /// Where changes go.
+    #[must_use]
+    pub fn upper(&self) -> &Arc<U> {
+        &self.upper
+    }
+
+    /// The frozen tree.
+    #[must_use]
+    pub fn lower(&self) -> &Arc<L> {
+        &self.lower
+    }
+
+    /// Holds all changes while `work` sees the records that make up the present state, to write them down anew. It
+    /// returns where data was moved to, if it was.
+    ///
+    /// # Errors
+    /// What `work` returns.
+    pub fn compact<E>(
+        &self,
+        work: impl FnOnce(&mut dyn Iterator<Item = Record>) -> Result<Vec<Moved>, E>,
+    ) -> Result<(), E> {
+        let mut journal = self.journal.lock();
+        let moved = work(&mut self.state.read().dump())?;
+        journal.dropped.clear();
+        if !moved.is_empty() {
+            self.state.write().relocate(moved);
+        }
+        Ok(())
+    }
+
+    /// Runs `attempt` on the present state until it has all the nodes it needs.
+    pub(super) fn view<T>(&self, mut attempt: impl FnMut(&View<'_>) -> Result<T, Stop>) -> Result<T, Error> {
+        self.with_nodes(|nodes| {
+            let state = self.state.read();
+            attempt(&View { state: &state, nodes, known: &self.known })
+        })
+    }
+
+    /// Makes one change: `draft` says what is to be different, and it happens wholly or not at all.
+    pub(super) fn change<T>(
+        &self,
+        caller: Caller,
+        payload: Option<Payload<'_>>,
+        mut draft: impl FnMut(&mut Txn<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Error> {
+        if self.read_only.load(Ordering::Acquire) {
+            return Err(Error::ReadOnly);
+        }
+        self.with_nodes(|nodes| {
+            let mut journal = self.journal.lock();
+            let (out, batch) = {
+                let state = self.state.read();
+                let mut txn = Txn::new(View { state: &state, nodes, known: &self.known }, caller);
+                let out = draft(&mut txn)?;
+                (out, txn.finish())
+            };
+            self.commit(&mut journal, batch, payload)?;
+            Ok(out)
+        })
+    }
+
+    /// Writes a batch to the journal, then lets it take effect.
+    fn commit(&self, journal: &mut Journal, mut batch: Vec<Record>, payload: Option<Payload<'_>>) -> Result<(), Error> {
+        if batch.is_empty() && payload.is_none() {
+            return Ok(());
+        }
+        let news = batch.len();
+        batch.extend(journal.dropped.iter().map(|&ino| Record::Drop { ino }));
+        let place = self.upper.append(&batch, payload).map_err(Error::Upper)?;
+        journal.dropped.clear();
+        batch.truncate(news);
+        let unnamed: Vec<Ino> = batch.iter().filter_map(unnamed_inode).collect();
+        if let (Some(place), Some(payload)) = (place, payload) {
+            batch.push(write_record(payload, place));
+        }
+        let mut dead = Dead::new();
+        let mut state = self.state.write();
+        for record in batch {
+            state.apply(record, &mut dead);
+        }
+        for ino in unnamed {
+            if !self.known.lock().holds(ino) {
+                state.drop_inode(ino, &mut dead);
+                journal.dropped.push(ino);
+            }
+        }
+        drop(state);
+        if !dead.is_empty() {
+            self.upper.release(&dead);
+        }
+        Ok(())
+    }
+
+    /// The kernel let go of look-ups; an inode without a name goes with the last one.
+    pub(super) fn forget_lookups(&self, ino: Ino, count: u64) {
+        if !self.known.lock().forget(ino, count) {
+            return;
+        }
+        let unnamed = |state: &State| state.inodes.get(&ino).is_some_and(|inode| inode.attr.nlink == 0);
+        if !unnamed(&self.state.read()) {
+            return;
+        }
+        let mut journal = self.journal.lock();
+        let mut dead = Dead::new();
+        let mut state = self.state.write();
+        if unnamed(&state) && !self.known.lock().holds(ino) {
+            state.drop_inode(ino, &mut dead);
+            journal.dropped.push(ino);
+        }
+        drop(state);
+        if !dead.is_empty() {
+            self.upper.release(&dead);
+        }
+    }
+
+    /// Counts a look-up that the kernel is about to be told of.
+    pub(super) fn count_lookup(&self, attr: &Attr, location: Option<Location>) {
+        self.known.lock().count(attr.ino, location);
+    }
+
+    fn with_nodes<T>(&self, mut attempt: impl FnMut(&Nodes<'_>) -> Result<T, Stop>) -> Result<T, Error> {
+        let mut nodes = Nodes::new(&*self.lower);
+        loop {
+            match attempt(&nodes) {
+                Ok(done) => return Ok(done),
+                Err(Stop::Fail(error)) => return Err(error),
+                Err(Stop::Need(id)) => nodes.load(id)?,
+                Err(Stop::Lost(ino)) => {
+                    let location = search(&*self.lower, self.base, ino)?.ok_or(Error::Stale)?;
+                    self.known.lock().hint(ino, location);
+                }
+            }
+        }
+    }
+}
+
+/// Data that was moved: where it was, how long it is in bytes, where it is now.
+pub type Moved = (Place, u64, Place);
+
+fn unnamed_inode(record: &Record) -> Option<Ino> {
+    match record {
+        Record::Inode(inode) if inode.attr.nlink == 0 => Some(inode.attr.ino),
+        _ => None,
+    }
+}
+
+fn write_record(payload: Payload<'_>, place: Place) -> Record {
+    Record::Write {
+        ino: payload.ino,
+        offset: payload.offset,
+        len_bytes: payload.bytes.len() as u64,
+        place,
+        time: payload.time,
+    }
+}

@@ -1,0 +1,241 @@
+//! Operations on the bytes of files.
+//!
+//! Reading has two steps: under the lock, find out where each piece of the range lies; without it, fetch the pieces.
+//! A pin on the upper keeps what was found in place meanwhile. Writing never reads: what is written is kept as an
+//! extent of its own, whatever its size, and the base shows through around it.
+
+use crate::model::{Ino, Kind, Record};
+
+use super::attr_ops::MAX_SIZE;
+use super::core::Overlay;
+use super::extents::{Extent, Span};
+use super::inode::{Base, FileData};
+use super::nodes::Stop;
+use super::txn::{Txn, View, without_privileges};
+use super::{Caller, Error, Falloc, Lower, Payload, Upper, Whence};
+
+/// Writes of this many bytes and more go to the disk before the journal is locked, so that they run side by side.
+const STAGE_BYTES: usize = 64 << 10;
+
+/// How much is copied at a time inside the file system.
+const COPY_BYTES: u64 = 1 << 20;
+
+/// The pieces of a range of a file.
+struct Plan {
+    spans: Vec<Span>,
+    base: Option<Base>,
+    visible: u64,
+    size: u64,
+}
+
+impl<L: Lower, U: Upper> Overlay<L, U> {
+    pub(super) fn do_read(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let _pin = self.upper.pin();
+        let plan = self.view(|view| plan(view, ino, offset, buf.len() as u64))?;
+        let count = plan.size.saturating_sub(offset).min(buf.len() as u64) as usize;
+        for span in &plan.spans {
+            let from = (span.start - offset) as usize;
+            self.fetch(&plan, span, &mut buf[from..from + span.len as usize])?;
+        }
+        Ok(count)
+    }
+
+    fn fetch(&self, plan: &Plan, span: &Span, buf: &mut [u8]) -> Result<(), Error> {
+        match (span.extent, plan.base) {
+            (Some(Extent::Data(place)), _) => self.upper.read(place, buf).map_err(Error::Upper),
+            (None, Some(base)) if span.start < plan.visible => {
+                let shown = (plan.visible - span.start).min(span.len) as usize;
+                let (head, tail) = buf.split_at_mut(shown);
+                tail.fill(0);
+                Ok(self.lower.read(&base.content, base.len, span.start, head)?)
+            }
+            _ => {
+                buf.fill(0);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn do_write(
+        &self,
+        caller: Caller,
+        ino: Ino,
+        offset: u64,
+        bytes: &[u8],
+        kill_priv: bool,
+    ) -> Result<(), Error> {
+        let len = bytes.len() as u64;
+        if offset.checked_add(len).is_none_or(|end| end > MAX_SIZE) {
+            return Err(Error::TooLarge);
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let prepare = |txn: &mut Txn<'_>| {
+            ready_to_write(txn, ino)?;
+            if kill_priv {
+                let perm = txn.attr(ino)?.perm;
+                if without_privileges(perm) != perm {
+                    txn.draft(ino)?.attr.perm = without_privileges(perm);
+                }
+            }
+            Ok(())
+        };
+        if bytes.len() < STAGE_BYTES {
+            let payload = Payload { ino, offset, bytes, time: caller.now };
+            return self.change(caller, Some(payload), prepare);
+        }
+        self.view(|view| regular_file(view, ino))?;
+        let place = self.upper.stage(bytes).map_err(Error::Upper)?;
+        let written = self.change(caller, None, |txn| {
+            prepare(txn)?;
+            txn.push(Record::Write { ino, offset, len_bytes: len, place, time: caller.now });
+            Ok(())
+        });
+        if written.is_err() {
+            self.upper.release(&[(place, len)]);
+        }
+        written
+    }
+
+    pub(super) fn do_fallocate(
+        &self,
+        caller: Caller,
+        ino: Ino,
+        offset: u64,
+        len: u64,
+        how: Falloc,
+    ) -> Result<(), Error> {
+        let end = offset.checked_add(len).filter(|&end| end <= MAX_SIZE).ok_or(Error::TooLarge)?;
+        let (punch, zero) = (how.contains(Falloc::PUNCH_HOLE), how.contains(Falloc::ZERO_RANGE));
+        if len == 0 {
+            return Err(Error::Invalid);
+        }
+        if punch && (zero || !how.contains(Falloc::KEEP_SIZE)) {
+            return Err(Error::Unsupported);
+        }
+        self.change(caller, None, |txn| {
+            ready_to_write(txn, ino)?;
+            let now = txn.now();
+            let attr = &mut txn.draft(ino)?.attr;
+            if !how.contains(Falloc::KEEP_SIZE) {
+                attr.size = attr.size.max(end);
+            }
+            attr.mtime = now;
+            attr.ctime = now;
+            if caller.uid != 0 {
+                attr.perm = without_privileges(attr.perm);
+            }
+            let stop = end.min(attr.size);
+            if (punch || zero) && offset < stop {
+                txn.push(Record::Zero { ino, offset, len_bytes: stop - offset, allocated: zero });
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn do_seek(&self, ino: Ino, offset: u64, what: Whence) -> Result<u64, Error> {
+        let plan = self.view(|view| {
+            let size = view.attr(ino)?.size;
+            plan(view, ino, offset.min(size), size - offset.min(size))
+        })?;
+        if offset >= plan.size {
+            return Err(Error::NoData);
+        }
+        for span in &plan.spans {
+            if let Some(found) = self.seek_in(&plan, span, what)? {
+                return Ok(found);
+            }
+        }
+        match what {
+            Whence::Hole => Ok(plan.size),
+            Whence::Data => Err(Error::NoData),
+        }
+    }
+
+    /// The first data (or hole) in one piece.
+    fn seek_in(&self, plan: &Plan, span: &Span, what: Whence) -> Result<Option<u64>, Error> {
+        let is_data = |data: bool| (data == (what == Whence::Data)).then_some(span.start);
+        match (span.extent, plan.base) {
+            (Some(Extent::Data(_) | Extent::Zero { allocated: true }), _) => Ok(is_data(true)),
+            (Some(Extent::Zero { allocated: false }), _) => Ok(is_data(false)),
+            (None, Some(base)) if span.start < plan.visible => {
+                let shown_end = plan.visible.min(span.end());
+                let found = self.lower.seek(&base.content, base.len, span.start, what)?;
+                match found.filter(|&at| at < shown_end) {
+                    Some(at) => Ok(Some(at)),
+                    None if shown_end < span.end() && what == Whence::Hole => Ok(Some(shown_end)),
+                    None => Ok(None),
+                }
+            }
+            (None, _) => Ok(is_data(false)),
+        }
+    }
+
+    pub(super) fn do_copy(&self, caller: Caller, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<u64, Error> {
+        let size = self.view(|view| {
+            regular_file(view, to.0)?;
+            regular_file(view, from.0)
+        })?;
+        let len = len.min(size.saturating_sub(from.1));
+        if from.0 == to.0 && from.1 < to.1.saturating_add(len) && to.1 < from.1.saturating_add(len) {
+            return Err(Error::Invalid);
+        }
+        let mut buf = vec![0; len.min(COPY_BYTES) as usize];
+        let mut done = 0;
+        while done < len {
+            let want = (len - done).min(COPY_BYTES) as usize;
+            let copied = self.do_read(from.0, from.1 + done, &mut buf[..want]).and_then(|count| {
+                self.do_write(caller, to.0, to.1 + done, &buf[..count], true)?;
+                Ok(count)
+            });
+            match copied {
+                Ok(0) => break,
+                Ok(count) => done += count as u64,
+                Err(_) if done > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// The size of a regular file; an error for anything else.
+fn regular_file(view: &View<'_>, ino: Ino) -> Result<u64, Stop> {
+    let attr = view.attr(ino)?;
+    match attr.kind {
+        Kind::File => Ok(attr.size),
+        Kind::Dir => Err(Error::IsDir.into()),
+        _ => Err(Error::Invalid.into()),
+    }
+}
+
+/// Checks that it is a file, and takes it into the delta.
+fn ready_to_write(txn: &mut Txn<'_>, ino: Ino) -> Result<(), Stop> {
+    regular_file(&txn.view, ino)?;
+    if !txn.view.state.inodes.contains_key(&ino) {
+        txn.draft(ino)?;
+    }
+    Ok(())
+}
+
+fn plan(view: &View<'_>, ino: Ino, offset: u64, len: u64) -> Result<Plan, Stop> {
+    let size = regular_file(view, ino)?;
+    let len = len.min(size.saturating_sub(offset));
+    let whole = |data: &FileData| Plan {
+        spans: if len == 0 { Vec::new() } else { data.extents.spans(offset, len) },
+        base: data.base,
+        visible: data.visible,
+        size,
+    };
+    match view.state.inodes.get(&ino) {
+        Some(inode) => Ok(whole(inode.file().ok_or(Error::Invalid)?)),
+        None => view.frozen(ino, |entry, _| {
+            let base = match entry.body {
+                crate::model::Body::File(content) => Some(Base { content, len: size }),
+                _ => None,
+            };
+            whole(&FileData { base, visible: size, ..FileData::default() })
+        }),
+    }
+}

@@ -1,0 +1,168 @@
+//! Inodes of the delta: those that the session made or changed.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Attr, Content, DirRef, Ino, InodeRecord, Kind, Name, Origin, Xattrs};
+
+use super::extents::{Dead, Extents};
+
+/// Listing positions below this belong to `.`, `..` and the base's entries; added names come after.
+pub(super) const FIRST_ADDED_COOKIE: u64 = 1 << 40;
+
+/// A file's frozen content.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    pub content: Content,
+    /// Length of the frozen file.
+    pub len: u64,
+}
+
+/// The data of a file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FileData {
+    pub base: Option<Base>,
+    /// How many of the base's first bytes can still show: truncation lowers it, growth does not raise it.
+    pub visible: u64,
+    pub extents: Extents,
+}
+
+/// What the delta says of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dentry {
+    /// The base's entry is gone.
+    Whiteout,
+    /// The name stands for this inode.
+    Link {
+        ino: Ino,
+        kind: Kind,
+        /// Where it is listed; 0 when the base has the name too, whose position it then keeps.
+        cookie: u64,
+    },
+}
+
+/// The changed names of a directory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DirData {
+    pub base: Option<DirRef>,
+    pub names: FxHashMap<Name, Dentry>,
+    /// Added names in the order they came, for listings.
+    pub added: BTreeMap<u64, Name>,
+    pub whiteouts: u64,
+}
+
+impl DirData {
+    /// The name stands for this inode; `next_cookie` is used up when it is a new name.
+    pub fn link(&mut self, name: Name, ino: Ino, kind: Kind, next_cookie: &mut u64) {
+        let cookie = match self.names.get(&name) {
+            Some(Dentry::Link { cookie, .. }) => *cookie,
+            Some(Dentry::Whiteout) => {
+                self.whiteouts -= 1;
+                0
+            }
+            None => {
+                let cookie = *next_cookie;
+                *next_cookie += 1;
+                self.added.insert(cookie, name.clone());
+                cookie
+            }
+        };
+        self.names.insert(name, Dentry::Link { ino, kind, cookie });
+    }
+
+    /// The name is gone. A name that the delta does not know is the base's.
+    pub fn unlink(&mut self, name: Name) {
+        match self.names.get(&name) {
+            Some(Dentry::Whiteout) => {}
+            Some(Dentry::Link { cookie, .. }) if *cookie != 0 => {
+                self.added.remove(cookie);
+                self.names.remove(&name);
+            }
+            Some(Dentry::Link { .. }) | None => {
+                self.whiteouts += 1;
+                self.names.insert(name, Dentry::Whiteout);
+            }
+        }
+    }
+}
+
+/// What an inode is, beside its attributes.
+#[derive(Clone, Debug)]
+pub(super) enum InodeBody {
+    File(Box<FileData>),
+    Dir(Box<DirData>),
+    Symlink(Box<[u8]>),
+    Special,
+}
+
+/// An inode of the delta.
+#[derive(Clone, Debug)]
+pub(super) struct Inode {
+    pub attr: Attr,
+    pub parent: Ino,
+    pub body: InodeBody,
+    pub xattrs: Option<Xattrs>,
+}
+
+impl Inode {
+    /// The inode that a record describes, without written data.
+    pub fn new(record: InodeRecord) -> Self {
+        let InodeRecord { attr, parent, origin, symlink } = record;
+        let body = match (attr.kind, origin) {
+            (Kind::File, Origin::File { content, len_bytes }) => InodeBody::File(Box::new(FileData {
+                base: Some(Base { content, len: len_bytes }),
+                visible: len_bytes.min(attr.size),
+                extents: Extents::default(),
+            })),
+            (Kind::File, _) => InodeBody::File(Box::default()),
+            (Kind::Dir, Origin::Dir(dir)) => {
+                InodeBody::Dir(Box::new(DirData { base: Some(dir), ..DirData::default() }))
+            }
+            (Kind::Dir, _) => InodeBody::Dir(Box::default()),
+            (Kind::Symlink, _) => InodeBody::Symlink(symlink),
+            _ => InodeBody::Special,
+        };
+        Self { attr, parent, body, xattrs: None }
+    }
+
+    /// Takes on new attributes; a smaller size drops data.
+    pub fn update(&mut self, attr: Attr, parent: Ino, dead: &mut Dead) {
+        if let InodeBody::File(file) = &mut self.body
+            && attr.size < self.attr.size
+        {
+            file.visible = file.visible.min(attr.size);
+            file.extents.truncate(attr.size, dead);
+        }
+        self.attr = attr;
+        self.parent = parent;
+    }
+
+    /// The record that describes this inode, with its base in full.
+    pub fn record(&self) -> InodeRecord {
+        let (origin, symlink) = match &self.body {
+            InodeBody::File(file) => match file.base {
+                Some(base) => (Origin::File { content: base.content, len_bytes: base.len }, Box::default()),
+                None => (Origin::New, Box::default()),
+            },
+            InodeBody::Dir(dir) => (dir.base.map_or(Origin::New, Origin::Dir), Box::default()),
+            InodeBody::Symlink(target) => (Origin::New, target.clone()),
+            InodeBody::Special => (Origin::New, Box::default()),
+        };
+        InodeRecord { attr: self.attr.clone(), parent: self.parent, origin, symlink }
+    }
+
+    pub fn file(&self) -> Option<&FileData> {
+        match &self.body {
+            InodeBody::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub fn dir(&self) -> Option<&DirData> {
+        match &self.body {
+            InodeBody::Dir(dir) => Some(dir),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the kernel knows: look-up counts, and where frozen inodes stand, so that a number alone is enough to find one.
+//!
+//! An inode of the base costs one small table entry here and nothing else. Nothing in this table is durable: it is what
+//! the kernel holds at this moment.
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Ino, NodeId};
+
+/// Where the kernel's inode is found when the delta does not have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Location {
+    /// The directory it was looked up in.
+    pub parent: Ino,
+    /// The frozen leaf with its entry.
+    pub leaf: NodeId,
+    /// The entry's position in the leaf.
+    pub index: u32,
+}
+
+#[derive(Debug)]
+struct Known {
+    parent: Ino,
+    lookups: u64,
+    leaf: u32,
+    index: u32,
+}
+
+/// `leaf` of an inode that has no place in the base.
+const NO_LEAF: u32 = u32::MAX;
+
+/// The table.
+#[derive(Debug, Default)]
+pub(super) struct KnownTable {
+    inodes: FxHashMap<Ino, Known>,
+    leaves: Vec<NodeId>,
+    leaf_numbers: FxHashMap<NodeId, u32>,
+}
+
+impl KnownTable {
+    /// Counts a look-up of an inode; `location` is where the base has it, if it does.
+    pub fn count(&mut self, ino: Ino, location: Option<Location>) {
+        let (parent, leaf, index) = match location {
+            Some(location) => (location.parent, self.leaf_number(location.leaf), location.index),
+            None => (0, NO_LEAF, 0),
+        };
+        let known = self.inodes.entry(ino).or_insert(Known { parent, lookups: 0, leaf, index });
+        known.lookups += 1;
+        if leaf != NO_LEAF {
+            (known.parent, known.leaf, known.index) = (parent, leaf, index);
+        }
+    }
+
+    /// Remembers where an inode stands, without counting a look-up.
+    pub fn hint(&mut self, ino: Ino, location: Location) {
+        let leaf = self.leaf_number(location.leaf);
+        let known = self.inodes.entry(ino).or_insert(Known { parent: 0, lookups: 0, leaf: NO_LEAF, index: 0 });
+        (known.parent, known.leaf, known.index) = (location.parent, leaf, location.index);
+    }
+
+    /// Where the base has the inode.
+    pub fn location(&self, ino: Ino) -> Option<Location> {
+        let known = self.inodes.get(&ino)?;
+        let leaf = *self.leaves.get(known.leaf as usize)?;
+        Some(Location { parent: known.parent, leaf, index: known.index })
+    }
+
+    /// Takes look-ups back; `true` if none is left.
+    pub fn forget(&mut self, ino: Ino, count: u64) -> bool {
+        let Some(known) = self.inodes.get_mut(&ino) else { return true };
+        known.lookups = known.lookups.saturating_sub(count);
+        let gone = known.lookups == 0;
+        if gone {
+            self.inodes.remove(&ino);
+        }
+        gone
+    }
+
+    /// Whether the kernel holds the inode.
+    pub fn holds(&self, ino: Ino) -> bool {
+        self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
+    }
+
+    /// How many inodes the kernel holds.
+    pub fn len(&self) -> usize {
+        self.inodes.len()
+    }
+
+    fn leaf_number(&mut self, leaf: NodeId) -> u32 {
+        *self.leaf_numbers.entry(leaf).or_insert_with(|| {
+            self.leaves.push(leaf);
+            u32::try_from(self.leaves.len() - 1).unwrap_or(NO_LEAF)
+        })
+    }
+}

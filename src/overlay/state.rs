@@ -1,0 +1,206 @@
+//! What a session changed, in memory, and how records change it.
+//!
+//! The same [`State::apply`] runs when an operation happens and when the journal is read back, so that what was is what
+//! will be. It never fails: a record about an inode that is not there has no effect.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Attr, Ino, ROOT_INO, Record, Root, Timestamp, Xattrs};
+
+use super::core::Moved;
+use super::extents::{Dead, Extent};
+use super::inode::{DirData, FIRST_ADDED_COOKIE, Inode, InodeBody};
+
+/// The delta of a session: inodes by number. The root directory is always there.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub inodes: FxHashMap<Ino, Inode>,
+    /// Numbers from here on are free.
+    pub next_ino: Ino,
+    next_cookie: u64,
+    /// The root directory as it was, to tell what of it changed.
+    base: (Attr, Option<Xattrs>),
+}
+
+impl State {
+    /// A session on `root` in which nothing was changed.
+    pub fn new(root: &Root) -> Self {
+        let body = InodeBody::Dir(Box::new(DirData { base: Some(root.dir), ..DirData::default() }));
+        let inode = Inode { attr: root.attr.clone(), parent: ROOT_INO, body, xattrs: root.xattrs.clone() };
+        Self {
+            inodes: FxHashMap::from_iter([(ROOT_INO, inode)]),
+            next_ino: root.next_ino.max(crate::model::FIRST_INO),
+            next_cookie: FIRST_ADDED_COOKIE,
+            base: (root.attr.clone(), root.xattrs.clone()),
+        }
+    }
+
+    /// Applies one record; ranges of the upper that nothing refers to afterwards are added to `dead`.
+    pub fn apply(&mut self, record: Record, dead: &mut Dead) {
+        match record {
+            Record::Inode(record) => {
+                let ino = record.attr.ino;
+                self.next_ino = self.next_ino.max(ino.saturating_add(1));
+                match self.inodes.get_mut(&ino) {
+                    Some(inode) => inode.update(record.attr, record.parent, dead),
+                    None => {
+                        self.inodes.insert(ino, Inode::new(*record));
+                    }
+                }
+            }
+            Record::Link { parent, name, ino, kind } => {
+                if let Some(InodeBody::Dir(dir)) = self.inodes.get_mut(&parent).map(|inode| &mut inode.body) {
+                    dir.link(name, ino, kind, &mut self.next_cookie);
+                }
+            }
+            Record::Unlink { parent, name } => {
+                if let Some(InodeBody::Dir(dir)) = self.inodes.get_mut(&parent).map(|inode| &mut inode.body) {
+                    dir.unlink(name);
+                }
+            }
+            Record::Write { ino, offset, len_bytes, place, time } => {
+                self.extend(ino, offset, len_bytes, Extent::Data(place), dead);
+                if let Some(inode) = self.inodes.get_mut(&ino) {
+                    grow(&mut inode.attr, offset + len_bytes, time);
+                }
+            }
+            Record::Zero { ino, offset, len_bytes, allocated } => {
+                self.extend(ino, offset, len_bytes, Extent::Zero { allocated }, dead);
+            }
+            Record::Xattr { ino, name, value } => {
+                if let Some(inode) = self.inodes.get_mut(&ino) {
+                    set_xattr(inode, name, value);
+                }
+            }
+            Record::Drop { ino } => self.drop_inode(ino, dead),
+        }
+    }
+
+    /// Forgets an inode and the data it held.
+    pub fn drop_inode(&mut self, ino: Ino, dead: &mut Dead) {
+        if ino != ROOT_INO
+            && let Some(Inode { body: InodeBody::File(mut file), .. }) = self.inodes.remove(&ino)
+        {
+            file.extents.truncate(0, dead);
+        }
+    }
+
+    /// Inodes without a name, which only open files keep.
+    pub fn orphans(&self) -> Vec<Ino> {
+        self.inodes.values().filter(|inode| inode.attr.nlink == 0).map(|inode| inode.attr.ino).collect()
+    }
+
+    /// The records that make this state out of a new one, and nothing that history left behind.
+    pub fn dump(&self) -> impl Iterator<Item = Record> + '_ {
+        let mut inos: Vec<Ino> = self.inodes.keys().copied().collect();
+        inos.sort_unstable();
+        let gone = self.base.1.iter().flat_map(|map| map.keys()).map(|name| Record::Xattr {
+            ino: ROOT_INO,
+            name: name.clone(),
+            value: None,
+        });
+        gone.chain(inos.into_iter().flat_map(|ino| dump_inode(&self.inodes[&ino])))
+    }
+
+    /// Whether nothing differs from the base that the session stands on.
+    pub fn is_clean(&self) -> bool {
+        let root = &self.inodes[&ROOT_INO];
+        self.inodes.len() == 1
+            && root.dir().is_some_and(|dir| dir.names.is_empty())
+            && (&root.attr, &root.xattrs) == (&self.base.0, &self.base.1)
+    }
+
+    /// Data was moved: what referred to the old places refers to the new ones.
+    pub fn relocate(&mut self, mut moved: Vec<Moved>) {
+        moved.sort_unstable_by_key(|&(from, ..)| from);
+        for inode in self.inodes.values_mut() {
+            if let InodeBody::File(file) = &mut inode.body {
+                file.extents.relocate(&moved);
+            }
+        }
+    }
+
+    fn extend(&mut self, ino: Ino, offset: u64, len: u64, extent: Extent, dead: &mut Dead) {
+        match self.inodes.get_mut(&ino).map(|inode| &mut inode.body) {
+            Some(InodeBody::File(file)) => file.extents.set(offset, len, extent, dead),
+            _ => {
+                if let Extent::Data(place) = extent {
+                    dead.push((place, len));
+                }
+            }
+        }
+    }
+}
+
+fn grow(attr: &mut Attr, end: u64, time: Timestamp) {
+    attr.size = attr.size.max(end);
+    attr.mtime = time;
+    attr.ctime = time;
+}
+
+fn set_xattr(inode: &mut Inode, name: Box<[u8]>, value: Option<Box<[u8]>>) {
+    let mut map: BTreeMap<Box<[u8]>, Box<[u8]>> = inode.xattrs.as_deref().cloned().unwrap_or_default();
+    match value {
+        Some(value) => {
+            map.insert(name, value);
+        }
+        None => {
+            map.remove(&name);
+        }
+    }
+    inode.xattrs = if map.is_empty() { None } else { Some(Arc::new(map)) };
+}
+
+fn dump_inode(inode: &Inode) -> Vec<Record> {
+    let ino = inode.attr.ino;
+    let mut out = vec![Record::Inode(Box::new(inode.record()))];
+    for (name, value) in inode.xattrs.iter().flat_map(|map| map.iter()) {
+        out.push(Record::Xattr { ino, name: name.clone(), value: Some(value.clone()) });
+    }
+    match &inode.body {
+        InodeBody::File(file) => {
+            let shown = file.base.map_or(0, |base| base.len.min(inode.attr.size));
+            if file.visible < shown {
+                let len_bytes = shown - file.visible;
+                out.push(Record::Zero { ino, offset: file.visible, len_bytes, allocated: false });
+            }
+            for (offset, len_bytes, extent) in file.extents.iter() {
+                out.push(match extent {
+                    Extent::Data(place) => Record::Write { ino, offset, len_bytes, place, time: inode.attr.mtime },
+                    Extent::Zero { allocated } => Record::Zero { ino, offset, len_bytes, allocated },
+                });
+            }
+            // Writes set times and grow the file; the attributes are said once more, last.
+            if out.len() > 1 {
+                out.push(out[0].clone());
+            }
+        }
+        InodeBody::Dir(dir) => dump_dir(ino, dir, &mut out),
+        InodeBody::Symlink(_) | InodeBody::Special => {}
+    }
+    out
+}
+
+fn dump_dir(ino: Ino, dir: &DirData, out: &mut Vec<Record>) {
+    use super::inode::Dentry;
+    let mut hidden: Vec<_> = dir.names.iter().filter(|(_, dentry)| !is_added(dentry)).collect();
+    hidden.sort_unstable_by_key(|(name, _)| *name);
+    for (name, dentry) in hidden {
+        out.push(Record::Unlink { parent: ino, name: name.clone() });
+        if let Dentry::Link { ino: target, kind, .. } = *dentry {
+            out.push(Record::Link { parent: ino, name: name.clone(), ino: target, kind });
+        }
+    }
+    for name in dir.added.values() {
+        if let Some(Dentry::Link { ino: target, kind, .. }) = dir.names.get(name) {
+            out.push(Record::Link { parent: ino, name: name.clone(), ino: *target, kind: *kind });
+        }
+    }
+}
+
+fn is_added(dentry: &super::inode::Dentry) -> bool {
+    matches!(dentry, super::inode::Dentry::Link { cookie, .. } if *cookie != 0)
+}
