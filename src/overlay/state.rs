@@ -17,7 +17,8 @@ use super::inode::{DirData, FIRST_ADDED_COOKIE, Inode, InodeBody};
 /// The delta of a session: inodes by number. The root directory is always there.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    pub inodes: FxHashMap<Ino, Inode>,
+    /// Shared with snapshots of the state, and copied when one of the two changes.
+    pub inodes: FxHashMap<Ino, Arc<Inode>>,
     /// Numbers from here on are free.
     pub next_ino: Ino,
     next_cookie: u64,
@@ -31,7 +32,7 @@ impl State {
         let body = InodeBody::Dir(Box::new(DirData { base: Some(root.dir), ..DirData::default() }));
         let inode = Inode { attr: root.attr.clone(), parent: ROOT_INO, body, xattrs: root.xattrs.clone() };
         Self {
-            inodes: FxHashMap::from_iter([(ROOT_INO, inode)]),
+            inodes: FxHashMap::from_iter([(ROOT_INO, Arc::new(inode))]),
             next_ino: root.next_ino.max(crate::model::FIRST_INO),
             next_cookie: FIRST_ADDED_COOKIE,
             base: (root.attr.clone(), root.xattrs.clone()),
@@ -44,26 +45,27 @@ impl State {
             Record::Inode(record) => {
                 let ino = record.attr.ino;
                 self.next_ino = self.next_ino.max(ino.saturating_add(1));
-                match self.inodes.get_mut(&ino) {
+                match self.inode_mut(ino) {
                     Some(inode) => inode.update(record.attr, record.parent, dead),
                     None => {
-                        self.inodes.insert(ino, Inode::new(*record));
+                        self.inodes.insert(ino, Arc::new(Inode::new(*record)));
                     }
                 }
             }
             Record::Link { parent, name, ino, kind } => {
-                if let Some(InodeBody::Dir(dir)) = self.inodes.get_mut(&parent).map(|inode| &mut inode.body) {
+                let dir = self.inodes.get_mut(&parent).map(|inode| &mut Arc::make_mut(inode).body);
+                if let Some(InodeBody::Dir(dir)) = dir {
                     dir.link(name, ino, kind, &mut self.next_cookie);
                 }
             }
             Record::Unlink { parent, name } => {
-                if let Some(InodeBody::Dir(dir)) = self.inodes.get_mut(&parent).map(|inode| &mut inode.body) {
+                if let Some(InodeBody::Dir(dir)) = self.inode_mut(parent).map(|inode| &mut inode.body) {
                     dir.unlink(name);
                 }
             }
             Record::Write { ino, offset, len_bytes, place, time } => {
                 self.extend(ino, offset, len_bytes, Extent::Data(place), dead);
-                if let Some(inode) = self.inodes.get_mut(&ino) {
+                if let Some(inode) = self.inode_mut(ino) {
                     grow(&mut inode.attr, offset + len_bytes, time);
                 }
             }
@@ -71,7 +73,7 @@ impl State {
                 self.extend(ino, offset, len_bytes, Extent::Zero { allocated }, dead);
             }
             Record::Xattr { ino, name, value } => {
-                if let Some(inode) = self.inodes.get_mut(&ino) {
+                if let Some(inode) = self.inode_mut(ino) {
                     set_xattr(inode, name, value);
                 }
             }
@@ -82,7 +84,8 @@ impl State {
     /// Forgets an inode and the data it held.
     pub fn drop_inode(&mut self, ino: Ino, dead: &mut Dead) {
         if ino != ROOT_INO
-            && let Some(Inode { body: InodeBody::File(mut file), .. }) = self.inodes.remove(&ino)
+            && let Some(mut inode) = self.inodes.remove(&ino)
+            && let InodeBody::File(file) = &mut Arc::make_mut(&mut inode).body
         {
             file.extents.truncate(0, dead);
         }
@@ -116,15 +119,19 @@ impl State {
     /// Data was moved: what referred to the old places refers to the new ones.
     pub fn relocate(&mut self, mut moved: Vec<Moved>) {
         moved.sort_unstable_by_key(|&(from, ..)| from);
-        for inode in self.inodes.values_mut() {
+        for inode in self.inodes.values_mut().map(Arc::make_mut) {
             if let InodeBody::File(file) = &mut inode.body {
                 file.extents.relocate(&moved);
             }
         }
     }
 
+    fn inode_mut(&mut self, ino: Ino) -> Option<&mut Inode> {
+        self.inodes.get_mut(&ino).map(Arc::make_mut)
+    }
+
     fn extend(&mut self, ino: Ino, offset: u64, len: u64, extent: Extent, dead: &mut Dead) {
-        match self.inodes.get_mut(&ino).map(|inode| &mut inode.body) {
+        match self.inode_mut(ino).map(|inode| &mut inode.body) {
             Some(InodeBody::File(file)) => file.extents.set(offset, len, extent, dead),
             _ => {
                 if let Extent::Data(place) = extent {
