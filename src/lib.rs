@@ -9,3 +9,5 @@ pub mod model;
 pub mod disk;
 
 pub mod overlay;
+
+pub mod fuse;

@@ -43,6 +43,9 @@ pub struct SetAttr {
     pub atime: Option<SetTime>,
     pub mtime: Option<SetTime>,
     pub ctime: Option<Timestamp>,
+    /// Of what is no directory, also clear set-uid, and set-gid where the group may execute: it changes owner, or someone
+    /// who must not keep them set changes its content. With nothing else set, this is all there is to do.
+    pub kill_priv: bool,
 }
 
 /// One entry of a directory listing.

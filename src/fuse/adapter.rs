@@ -1,0 +1,520 @@
+//! From requests of the kernel to calls of the overlay, and back: convert, call, reply. Nothing is decided here.
+//!
+//! - **Zero-message open**: OPEN and OPENDIR are answered ENOSYS once, after which the kernel asks no more and keeps its
+//!   caches. So there are no file handles, and RELEASE never comes.
+//! - **No locks, ioctls, polls or access checks**: the kernel does locks itself, and permissions by
+//!   `default_permissions`.
+//! - **POSIX ACLs** are stored like any other attribute; the kernel does not enforce them (`FUSE_POSIX_ACL` is not
+//!   negotiated), and new files do not inherit them.
+//! - **A directory entry counts as looked up only when it fit** into the reply.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fuser::{
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
+};
+
+use crate::model::{Attr, Kind};
+use crate::overlay::{Caller, Error, Falloc, Files, RenameMode, SetAttr, Whence, XattrMode};
+
+use super::convert::{absent_attr, bare_attr, bytes, file_attr, file_type, set_time, timestamp};
+use super::counters::{Counters, Op};
+use super::errno::{errno, is_failure};
+use super::init;
+use super::server::Config;
+
+/// How long the kernel may believe what it was told. All changes go through it or are announced to it.
+const TTL: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Inode numbers are never used again, so there is one generation.
+const GENERATION: Generation = Generation(0);
+
+/// The longest copy done in one request, in bytes: others wait for the thread, and the reply has 32 bits.
+const MAX_COPY_BYTES: u64 = 256 << 20;
+
+const SEEK_DATA: i32 = 3;
+const SEEK_HOLE: i32 = 4;
+const XATTR_CREATE: i32 = 1;
+const XATTR_REPLACE: i32 = 2;
+
+/// A file system as `fuser` calls it.
+#[derive(Debug)]
+pub(super) struct Adapter<F: ?Sized> {
+    pub(super) config: Config,
+    pub(super) counters: Arc<Counters>,
+    pub(super) files: Arc<F>,
+}
+
+fn caller(req: &Request) -> Caller {
+    Caller { uid: req.uid(), gid: req.gid(), now: SystemTime::now().into() }
+}
+
+fn reply_errno(error: &Error) -> Errno {
+    if is_failure(error) {
+        log::error!("{}", chain(error));
+    }
+    Errno::from_i32(errno(error).raw_os_error())
+}
+
+/// An error and its causes in one line, with nothing in it that a terminal would obey.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.escape_debug().to_string()
+}
+
+fn reply_entry(reply: ReplyEntry, result: Result<Attr, Error>) {
+    match result {
+        Ok(attr) => reply.entry(&TTL, &file_attr(&attr), GENERATION),
+        Err(error) => reply.error(reply_errno(&error)),
+    }
+}
+
+fn reply_attr(reply: ReplyAttr, result: Result<Attr, Error>) {
+    match result {
+        Ok(attr) => reply.attr(&TTL, &file_attr(&attr)),
+        Err(error) => reply.error(reply_errno(&error)),
+    }
+}
+
+fn reply_empty(reply: ReplyEmpty, result: Result<(), Error>) {
+    match result {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(reply_errno(&error)),
+    }
+}
+
+/// The protocol of both xattr reads: size 0 asks for the length, and what does not fit is ERANGE.
+fn reply_xattr(reply: ReplyXattr, size: u32, value: &[u8]) {
+    let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
+    if size == 0 {
+        reply.size(len);
+    } else if len > size {
+        reply.error(Errno::ERANGE);
+    } else {
+        reply.data(value);
+    }
+}
+
+thread_local! {
+    /// Where a reading thread collects its reply; grows to the longest read the kernel asks for.
+    static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+#[allow(clippy::too_many_arguments)]
+impl<F: Files + ?Sized> Filesystem for Adapter<F> {
+    fn init(&mut self, _req: &Request, kernel: &mut KernelConfig) -> io::Result<()> {
+        init::negotiate(kernel, &self.config)
+    }
+
+    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.counters.count(Op::Lookup);
+        match self.files.lookup(parent.0, bytes(name)) {
+            // An entry without an inode is how the kernel is told to remember that there is none.
+            Err(Error::NotFound) => reply.entry(&TTL, &absent_attr(), GENERATION),
+            result => reply_entry(reply, result),
+        }
+    }
+
+    fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
+        self.counters.count(Op::Forget);
+        self.files.forget(ino.0, nlookup);
+    }
+
+    fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        self.counters.count(Op::Getattr);
+        reply_attr(reply, self.files.getattr(ino.0));
+    }
+
+    fn setattr(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        self.counters.count(Op::Setattr);
+        let mut set = SetAttr {
+            perm: mode.map(|mode| (mode & 0o7777) as u16),
+            uid,
+            gid,
+            size,
+            atime: atime.map(set_time),
+            mtime: mtime.map(set_time),
+            ctime: ctime.map(timestamp),
+            kill_priv: false,
+        };
+        set.kill_priv = init::setattr_kills_priv(&set, req.uid());
+        reply_attr(reply, self.files.setattr(caller(req), ino.0, &set));
+    }
+
+    fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
+        self.counters.count(Op::Readlink);
+        match self.files.readlink(ino.0) {
+            Ok(target) => reply.data(&target),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn mknod(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        self.counters.count(Op::Mknod);
+        let Some(kind) = Kind::from_mode(mode).or((mode & 0o170_000 == 0).then_some(Kind::File)) else {
+            return reply.error(Errno::EINVAL);
+        };
+        let perm = (mode & 0o7777) as u16;
+        reply_entry(reply, self.files.mknod(caller(req), parent.0, bytes(name), kind, perm, rdev));
+    }
+
+    fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
+        self.counters.count(Op::Mkdir);
+        reply_entry(reply, self.files.mkdir(caller(req), parent.0, bytes(name), (mode & 0o7777) as u16));
+    }
+
+    fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.counters.count(Op::Unlink);
+        reply_empty(reply, self.files.unlink(caller(req), parent.0, bytes(name)));
+    }
+
+    fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.counters.count(Op::Rmdir);
+        reply_empty(reply, self.files.rmdir(caller(req), parent.0, bytes(name)));
+    }
+
+    fn symlink(&self, req: &Request, parent: INodeNo, link_name: &OsStr, target: &Path, reply: ReplyEntry) {
+        self.counters.count(Op::Symlink);
+        let target = target.as_os_str().as_bytes();
+        reply_entry(reply, self.files.symlink(caller(req), parent.0, bytes(link_name), target));
+    }
+
+    fn rename(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.counters.count(Op::Rename);
+        let Some(mode) = RenameMode::from_bits(flags.bits()) else { return reply.error(Errno::EINVAL) };
+        let (from, to) = ((parent.0, bytes(name)), (newparent.0, bytes(newname)));
+        reply_empty(reply, self.files.rename(caller(req), from, to, mode));
+    }
+
+    fn link(&self, req: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
+        self.counters.count(Op::Link);
+        reply_entry(reply, self.files.link(caller(req), ino.0, newparent.0, bytes(newname)));
+    }
+
+    fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.counters.count(Op::Open);
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.counters.count(Op::Opendir);
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn create(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        self.counters.count(Op::Create);
+        let perm = (mode & 0o7777) as u16;
+        match self.files.mknod(caller(req), parent.0, bytes(name), Kind::File, perm, 0) {
+            // What the kernel assumes of files it opens without asking must hold for this one too.
+            Ok(attr) => {
+                reply.created(&TTL, &file_attr(&attr), GENERATION, FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+            }
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn read(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        self.counters.count(Op::Read);
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let wanted = size as usize;
+            if buffer.len() < wanted {
+                buffer.resize(wanted, 0);
+            }
+            match self.files.read(ino.0, offset, &mut buffer[..wanted]) {
+                Ok(count) => reply.data(&buffer[..count.min(wanted)]),
+                Err(error) => reply.error(reply_errno(&error)),
+            }
+        });
+    }
+
+    fn write(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        self.counters.count(Op::Write);
+        let kill_priv = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        match self.files.write(caller(req), ino.0, offset, data, kill_priv) {
+            Ok(()) => reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX)),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn flush(&self, _req: &Request, _ino: INodeNo, _fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+        self.counters.count(Op::Flush);
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn fsync(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        self.counters.count(Op::Fsync);
+        reply_empty(reply, self.files.fsync(ino.0));
+    }
+
+    fn fsyncdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        self.counters.count(Op::Fsyncdir);
+        reply_empty(reply, self.files.fsync(ino.0));
+    }
+
+    fn readdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        self.counters.count(Op::Readdir);
+        let mut added = false;
+        let result = self.files.read_dir(ino.0, offset, false, &mut |entry| {
+            let full =
+                reply.add(INodeNo(entry.ino), entry.cookie, file_type(entry.kind), OsStr::from_bytes(entry.name));
+            added |= !full;
+            !full
+        });
+        match result {
+            // What was listed before the failure is told first; the next request meets the failure again.
+            Err(error) if !added => reply.error(reply_errno(&error)),
+            _ => reply.ok(),
+        }
+    }
+
+    fn readdirplus(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectoryPlus) {
+        self.counters.count(Op::Readdirplus);
+        let mut added = false;
+        let result = self.files.read_dir(ino.0, offset, true, &mut |entry| {
+            // The kernel takes no attributes of `.` and `..`, and does not count them as looked up.
+            let attr = entry.attr.map_or_else(|| bare_attr(entry.ino, entry.kind), file_attr);
+            let name = OsStr::from_bytes(entry.name);
+            let full = reply.add(INodeNo(entry.ino), entry.cookie, name, &TTL, &attr, GENERATION);
+            added |= !full;
+            !full
+        });
+        match result {
+            // Entries in the reply count as looked up, so they have to reach the kernel.
+            Err(error) if !added => reply.error(reply_errno(&error)),
+            _ => reply.ok(),
+        }
+    }
+
+    fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        self.counters.count(Op::Statfs);
+        match self.files.statfs() {
+            Ok(space) => reply.statfs(
+                space.blocks,
+                space.blocks_free,
+                space.blocks_available,
+                space.inodes,
+                space.inodes_free,
+                space.block_bytes,
+                255,
+                space.block_bytes,
+            ),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn setxattr(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        self.counters.count(Op::Setxattr);
+        let mode = match flags {
+            0 => XattrMode::Set,
+            XATTR_CREATE => XattrMode::Create,
+            XATTR_REPLACE => XattrMode::Replace,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        reply_empty(reply, self.files.setxattr(caller(req), ino.0, bytes(name), value, mode));
+    }
+
+    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        self.counters.count(Op::Getxattr);
+        match self.files.getxattr(ino.0, bytes(name)) {
+            Ok(value) => reply_xattr(reply, size, &value),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        self.counters.count(Op::Listxattr);
+        match self.files.listxattr(ino.0) {
+            Ok(names) => {
+                let list: Vec<u8> = names.iter().flat_map(|name| name.iter().copied().chain([0])).collect();
+                reply_xattr(reply, size, &list);
+            }
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn removexattr(&self, req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.counters.count(Op::Removexattr);
+        reply_empty(reply, self.files.removexattr(caller(req), ino.0, bytes(name)));
+    }
+
+    fn ioctl(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _flags: IoctlFlags,
+        _cmd: u32,
+        _in_data: &[u8],
+        _out_size: u32,
+        reply: ReplyIoctl,
+    ) {
+        self.counters.count(Op::Other);
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn fallocate(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        self.counters.count(Op::Fallocate);
+        let Some(how) = Falloc::from_bits(mode.cast_unsigned()) else { return reply.error(Errno::EOPNOTSUPP) };
+        reply_empty(reply, self.files.fallocate(caller(req), ino.0, offset, length, how));
+    }
+
+    fn lseek(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        self.counters.count(Op::Lseek);
+        let what = match whence {
+            SEEK_DATA => Whence::Data,
+            SEEK_HOLE => Whence::Hole,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        let Ok(from) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
+        match self.files.seek(ino.0, from, what) {
+            Ok(found) => reply.offset(i64::try_from(found).unwrap_or(i64::MAX)),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn copy_file_range(
+        &self,
+        req: &Request,
+        ino_in: INodeNo,
+        _fh_in: FileHandle,
+        offset_in: u64,
+        ino_out: INodeNo,
+        _fh_out: FileHandle,
+        offset_out: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        self.counters.count(Op::CopyFileRange);
+        let (from, to) = ((ino_in.0, offset_in), (ino_out.0, offset_out));
+        match self.files.copy_range(caller(req), from, to, len.min(MAX_COPY_BYTES)) {
+            Ok(copied) => reply.written(u32::try_from(copied).unwrap_or(u32::MAX)),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn access(&self, _req: &Request, _ino: INodeNo, _mask: fuser::AccessFlags, reply: ReplyEmpty) {
+        self.counters.count(Op::Other);
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn bmap(&self, _req: &Request, _ino: INodeNo, _blocksize: u32, _idx: u64, reply: fuser::ReplyBmap) {
+        self.counters.count(Op::Other);
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn poll(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _ph: fuser::PollNotifier,
+        _events: fuser::PollEvents,
+        _flags: fuser::PollFlags,
+        reply: fuser::ReplyPoll,
+    ) {
+        self.counters.count(Op::Other);
+        reply.error(Errno::ENOSYS);
+    }
+}
