@@ -94,6 +94,12 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         &self.lower
     }
 
+    /// The state at this moment, between two changes.
+    pub(super) fn frozen_state(&self) -> State {
+        let _journal = self.journal.lock();
+        self.state.read().clone()
+    }
+
     /// Holds all changes while `work` sees the records that make up the present state, to write them down anew. It
     /// returns where data was moved to, if it was.
     ///

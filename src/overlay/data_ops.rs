@@ -21,39 +21,80 @@ const STAGE_BYTES: usize = 64 << 10;
 const COPY_BYTES: u64 = 1 << 20;
 
 /// The pieces of a range of a file.
-struct Plan {
+pub(super) struct Plan {
     spans: Vec<Span>,
     base: Option<Base>,
     visible: u64,
     size: u64,
 }
 
-impl<L: Lower, U: Upper> Overlay<L, U> {
-    pub(super) fn do_read(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        let _pin = self.upper.pin();
-        let plan = self.view(|view| plan(view, ino, offset, buf.len() as u64))?;
-        let count = plan.size.saturating_sub(offset).min(buf.len() as u64) as usize;
-        for span in &plan.spans {
-            let from = (span.start - offset) as usize;
-            self.fetch(&plan, span, &mut buf[from..from + span.len as usize])?;
-        }
-        Ok(count)
+impl Plan {
+    /// The range of a file that is `size` bytes long now, cut off at its end.
+    pub fn new(data: &FileData, size: u64, offset: u64, len: u64) -> Self {
+        let len = len.min(size.saturating_sub(offset));
+        let spans = if len == 0 { Vec::new() } else { data.extents.spans(offset, len) };
+        Self { spans, base: data.base, visible: data.visible, size }
     }
 
-    fn fetch(&self, plan: &Plan, span: &Span, buf: &mut [u8]) -> Result<(), Error> {
-        match (span.extent, plan.base) {
-            (Some(Extent::Data(place)), _) => self.upper.read(place, buf).map_err(Error::Upper),
-            (None, Some(base)) if span.start < plan.visible => {
-                let shown = (plan.visible - span.start).min(span.len) as usize;
+    /// Fetches the pieces into `buf`, whose first byte stands at `offset`; returns the bytes before the end of file.
+    pub fn fetch(&self, lower: &dyn Lower, upper: &dyn Upper, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        for span in &self.spans {
+            let from = (span.start - offset) as usize;
+            self.fetch_span(lower, upper, span, &mut buf[from..from + span.len as usize])?;
+        }
+        Ok(self.size.saturating_sub(offset).min(buf.len() as u64) as usize)
+    }
+
+    fn fetch_span(&self, lower: &dyn Lower, upper: &dyn Upper, span: &Span, buf: &mut [u8]) -> Result<(), Error> {
+        match (span.extent, self.base) {
+            (Some(Extent::Data(place)), _) => upper.read(place, buf).map_err(Error::Upper),
+            (None, Some(base)) if span.start < self.visible => {
+                let shown = (self.visible - span.start).min(span.len) as usize;
                 let (head, tail) = buf.split_at_mut(shown);
                 tail.fill(0);
-                Ok(self.lower.read(&base.content, base.len, span.start, head)?)
+                Ok(lower.read(&base.content, base.len, span.start, head)?)
             }
             _ => {
                 buf.fill(0);
                 Ok(())
             }
         }
+    }
+
+    /// The first data (or hole) in the range.
+    pub fn seek(&self, lower: &dyn Lower, what: Whence) -> Result<Option<u64>, Error> {
+        for span in &self.spans {
+            if let Some(found) = self.seek_in(lower, span, what)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn seek_in(&self, lower: &dyn Lower, span: &Span, what: Whence) -> Result<Option<u64>, Error> {
+        let is_data = |data: bool| (data == (what == Whence::Data)).then_some(span.start);
+        match (span.extent, self.base) {
+            (Some(Extent::Data(_) | Extent::Zero { allocated: true }), _) => Ok(is_data(true)),
+            (Some(Extent::Zero { allocated: false }), _) => Ok(is_data(false)),
+            (None, Some(base)) if span.start < self.visible => {
+                let shown_end = self.visible.min(span.end());
+                let found = lower.seek(&base.content, base.len, span.start, what)?;
+                match found.filter(|&at| at < shown_end) {
+                    Some(at) => Ok(Some(at)),
+                    None if shown_end < span.end() && what == Whence::Hole => Ok(Some(shown_end)),
+                    None => Ok(None),
+                }
+            }
+            (None, _) => Ok(is_data(false)),
+        }
+    }
+}
+
+impl<L: Lower, U: Upper> Overlay<L, U> {
+    pub(super) fn do_read(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let _pin = self.upper.pin();
+        let plan = self.view(|view| plan(view, ino, offset, buf.len() as u64))?;
+        plan.fetch(&*self.lower, &*self.upper, offset, buf)
     }
 
     pub(super) fn do_write(
@@ -142,33 +183,10 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         if offset >= plan.size {
             return Err(Error::NoData);
         }
-        for span in &plan.spans {
-            if let Some(found) = self.seek_in(&plan, span, what)? {
-                return Ok(found);
-            }
-        }
-        match what {
-            Whence::Hole => Ok(plan.size),
-            Whence::Data => Err(Error::NoData),
-        }
-    }
-
-    /// The first data (or hole) in one piece.
-    fn seek_in(&self, plan: &Plan, span: &Span, what: Whence) -> Result<Option<u64>, Error> {
-        let is_data = |data: bool| (data == (what == Whence::Data)).then_some(span.start);
-        match (span.extent, plan.base) {
-            (Some(Extent::Data(_) | Extent::Zero { allocated: true }), _) => Ok(is_data(true)),
-            (Some(Extent::Zero { allocated: false }), _) => Ok(is_data(false)),
-            (None, Some(base)) if span.start < plan.visible => {
-                let shown_end = plan.visible.min(span.end());
-                let found = self.lower.seek(&base.content, base.len, span.start, what)?;
-                match found.filter(|&at| at < shown_end) {
-                    Some(at) => Ok(Some(at)),
-                    None if shown_end < span.end() && what == Whence::Hole => Ok(Some(shown_end)),
-                    None => Ok(None),
-                }
-            }
-            (None, _) => Ok(is_data(false)),
+        match plan.seek(&*self.lower, what)? {
+            Some(found) => Ok(found),
+            None if what == Whence::Hole => Ok(plan.size),
+            None => Err(Error::NoData),
         }
     }
 
@@ -221,21 +239,8 @@ fn ready_to_write(txn: &mut Txn<'_>, ino: Ino) -> Result<(), Stop> {
 
 fn plan(view: &View<'_>, ino: Ino, offset: u64, len: u64) -> Result<Plan, Stop> {
     let size = regular_file(view, ino)?;
-    let len = len.min(size.saturating_sub(offset));
-    let whole = |data: &FileData| Plan {
-        spans: if len == 0 { Vec::new() } else { data.extents.spans(offset, len) },
-        base: data.base,
-        visible: data.visible,
-        size,
-    };
     match view.state.inodes.get(&ino) {
-        Some(inode) => Ok(whole(inode.file().ok_or(Error::Invalid)?)),
-        None => view.frozen(ino, |entry, _| {
-            let base = match entry.body {
-                crate::model::Body::File(content) => Some(Base { content, len: size }),
-                _ => None,
-            };
-            whole(&FileData { base, visible: size, ..FileData::default() })
-        }),
+        Some(inode) => Ok(Plan::new(inode.file().ok_or(Error::Invalid)?, size, offset, len)),
+        None => view.frozen(ino, |entry, _| Plan::new(&FileData::frozen(&entry.body, size), size, offset, len)),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Attr, Content, DirRef, Ino, InodeRecord, Kind, Name, Origin, Xattrs};
+use crate::model::{Attr, Body, Content, DirRef, Ino, InodeRecord, Kind, Name, Origin, Xattrs};
 
 use super::extents::{Dead, Extents};
 
@@ -26,6 +26,24 @@ pub(super) struct FileData {
     /// How many of the base's first bytes can still show: truncation lowers it, growth does not raise it.
     pub visible: u64,
     pub extents: Extents,
+}
+
+impl FileData {
+    /// The data of a file that the session has not changed.
+    pub fn frozen(body: &Body, len: u64) -> Self {
+        match body {
+            Body::File(content) => {
+                Self { base: Some(Base { content: *content, len }), visible: len, extents: Extents::default() }
+            }
+            _ => Self::default(),
+        }
+    }
+
+    /// The frozen content, if the file of `size` bytes is exactly that.
+    pub fn unchanged(&self, size: u64) -> Option<Content> {
+        let base = self.base.filter(|base| base.len == size && self.visible == size)?;
+        self.extents.iter().next().is_none().then_some(base.content)
+    }
 }
 
 /// What the delta says of one name.

@@ -1,0 +1,277 @@
+//! A session as it was at one moment, to be compared, listed and sealed while the session goes on.
+//!
+//! Taking one costs a pointer per inode of the delta, under the journal's lock, so it holds every change that was
+//! answered before and none that was answered later. It keeps what it needs: shared inodes, and a pin on the data.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Xattrs};
+
+use super::core::Overlay;
+use super::data_ops::Plan;
+use super::inode::{Dentry, DirData, Inode, InodeBody};
+use super::state::State;
+use super::{Error, Lower, LowerError, Pin, Upper, Whence};
+
+/// A directory of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotDir {
+    /// Nothing below it differs from the base.
+    Frozen(DirRef),
+    /// Something in it or below it may differ.
+    Changed {
+        /// The directory's inode.
+        ino: Ino,
+        /// What of it is frozen.
+        base: Option<DirRef>,
+    },
+}
+
+/// What an entry of a snapshot is, beside its attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotBody {
+    /// A file with its frozen content, or `None` when it was written to: then [`Snapshot::read`] has the bytes.
+    File(Option<Content>),
+    /// A directory.
+    Dir(SnapshotDir),
+    /// A symbolic link and its target.
+    Symlink(Box<[u8]>),
+    /// A fifo, socket or device node.
+    Special,
+}
+
+/// An entry of a snapshot.
+#[derive(Clone, Debug)]
+pub struct SnapshotEntry {
+    /// The name; that of the root has no meaning.
+    pub name: Name,
+    /// The inode's attributes.
+    pub attr: Attr,
+    /// Extended attributes, if any.
+    pub xattrs: Option<Xattrs>,
+    /// The inode's content.
+    pub body: SnapshotBody,
+}
+
+/// A session at one moment.
+#[derive(Debug)]
+pub struct Snapshot<L, U> {
+    state: State,
+    lower: Arc<L>,
+    upper: Arc<U>,
+    _pin: Pin,
+    /// Frozen directories outside the delta that hold a name of a changed inode, and those above them.
+    linking: FxHashSet<Ino>,
+}
+
+impl<L: Lower, U: Upper> Overlay<L, U> {
+    /// The session at this moment.
+    ///
+    /// # Errors
+    /// [`Error::Lower`] when a frozen directory cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot<L, U>, Error> {
+        let pin = self.upper.pin();
+        let state = self.frozen_state();
+        let mut snapshot = Snapshot {
+            state,
+            lower: self.lower.clone(),
+            upper: self.upper.clone(),
+            _pin: pin,
+            linking: FxHashSet::default(),
+        };
+        snapshot.linking = snapshot.find_linking()?;
+        Ok(snapshot)
+    }
+}
+
+impl<L: Lower, U: Upper> Snapshot<L, U> {
+    /// The root directory.
+    #[must_use]
+    pub fn root(&self) -> SnapshotEntry {
+        let name = Name::new(b"root").expect("a constant that is a valid name");
+        self.changed_entry(name, &self.state.inodes[&ROOT_INO])
+    }
+
+    /// A number above that of every inode.
+    #[must_use]
+    pub fn next_ino(&self) -> Ino {
+        self.state.next_ino
+    }
+
+    /// Whether nothing differs from the base.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.state.is_clean()
+    }
+
+    /// The entries of a directory in the order of their names' bytes.
+    ///
+    /// # Errors
+    /// [`Error::Lower`] when a frozen directory cannot be read.
+    pub fn list(&self, dir: SnapshotDir) -> Result<Vec<SnapshotEntry>, Error> {
+        let (base, delta) = match dir {
+            SnapshotDir::Frozen(base) => (Some(base), None),
+            SnapshotDir::Changed { ino, base } => (base, self.state.inodes.get(&ino).and_then(|inode| inode.dir())),
+        };
+        let mut out = Vec::new();
+        if let Some(base) = base {
+            self.each_frozen(base.node, &mut |entry| match delta.and_then(|delta| delta.names.get(&entry.name)) {
+                Some(Dentry::Whiteout) => {}
+                Some(Dentry::Link { ino, .. }) => out.extend(self.linked(&entry.name, *ino)),
+                None => out.push(self.entry(entry)),
+            })?;
+        }
+        let added = delta.into_iter().flat_map(|delta| delta.added.values().map(move |name| (delta, name)));
+        out.extend(added.filter_map(|(delta, name)| match delta.names.get(name) {
+            Some(Dentry::Link { ino, .. }) => self.linked(name, *ino),
+            _ => None,
+        }));
+        out.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(out)
+    }
+
+    /// Reads from a file, whether it was changed or not, as [`super::Files::read`] does.
+    ///
+    /// # Errors
+    /// As [`super::Files::read`].
+    pub fn read(&self, file: &SnapshotEntry, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        self.plan(file, offset, buf.len() as u64).fetch(&*self.lower, &*self.upper, offset, buf)
+    }
+
+    /// The first data (or hole) of a file at or after `offset`; `None` if there is none before its end.
+    ///
+    /// # Errors
+    /// As [`super::Files::seek`].
+    pub fn seek(&self, file: &SnapshotEntry, offset: u64, what: Whence) -> Result<Option<u64>, Error> {
+        self.plan(file, offset, file.attr.size.saturating_sub(offset)).seek(&*self.lower, what)
+    }
+
+    fn plan(&self, file: &SnapshotEntry, offset: u64, len: u64) -> Plan {
+        use super::inode::FileData;
+        let size = file.attr.size;
+        match (&file.body, self.state.inodes.get(&file.attr.ino).and_then(|inode| inode.file())) {
+            (SnapshotBody::File(Some(content)), _) => {
+                Plan::new(&FileData::frozen(&Body::File(*content), size), size, offset, len)
+            }
+            (SnapshotBody::File(None), Some(data)) => Plan::new(data, size, offset, len),
+            _ => Plan::new(&FileData::default(), 0, offset, 0),
+        }
+    }
+
+    fn linked(&self, name: &Name, ino: Ino) -> Option<SnapshotEntry> {
+        self.state.inodes.get(&ino).map(|inode| self.changed_entry(name.clone(), inode))
+    }
+
+    /// A frozen entry, as the delta has its inode if it has it.
+    fn entry(&self, entry: &Entry) -> SnapshotEntry {
+        if let Some(inode) = self.state.inodes.get(&entry.attr.ino) {
+            return self.changed_entry(entry.name.clone(), inode);
+        }
+        let body = match &entry.body {
+            Body::File(content) => SnapshotBody::File(Some(*content)),
+            Body::Dir(dir) if self.linking.contains(&entry.attr.ino) => {
+                SnapshotBody::Dir(SnapshotDir::Changed { ino: entry.attr.ino, base: Some(*dir) })
+            }
+            Body::Dir(dir) => SnapshotBody::Dir(SnapshotDir::Frozen(*dir)),
+            Body::Symlink(target) => SnapshotBody::Symlink(target.clone()),
+            Body::Special => SnapshotBody::Special,
+        };
+        SnapshotEntry { name: entry.name.clone(), attr: entry.attr.clone(), xattrs: entry.xattrs.clone(), body }
+    }
+
+    fn changed_entry(&self, name: Name, inode: &Inode) -> SnapshotEntry {
+        let body = match &inode.body {
+            InodeBody::File(file) => SnapshotBody::File(file.unchanged(inode.attr.size)),
+            InodeBody::Dir(dir) => SnapshotBody::Dir(SnapshotDir::Changed { ino: inode.attr.ino, base: dir.base }),
+            InodeBody::Symlink(target) => SnapshotBody::Symlink(target.clone()),
+            InodeBody::Special => SnapshotBody::Special,
+        };
+        SnapshotEntry { name, attr: inode.attr.clone(), xattrs: inode.xattrs.clone(), body }
+    }
+
+    fn each_frozen(&self, node: NodeId, each: &mut dyn FnMut(&Entry)) -> Result<(), LowerError> {
+        match &*self.lower.load(node)? {
+            Node::Leaf(leaf) => leaf.entries.iter().for_each(each),
+            Node::Branch(branch) => {
+                for child in &branch.children {
+                    self.each_frozen(child.node, each)?;
+                }
+            }
+            Node::Manifest(_) | Node::Root(_) => {
+                return Err(LowerError::Damaged { id: node.0, why: "is no directory".to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// A changed file with more names than the delta's directories show has the others in frozen directories, which
+    /// nothing but a search of the base can find. That is rare: a hard link that came with the source.
+    fn find_linking(&self) -> Result<FxHashSet<Ino>, Error> {
+        let mut missing: FxHashMap<Ino, u32> = self
+            .state
+            .inodes
+            .values()
+            .filter(|inode| inode.file().is_some_and(|file| file.base.is_some()))
+            .map(|inode| (inode.attr.ino, inode.attr.nlink))
+            .collect();
+        if missing.is_empty() {
+            return Ok(FxHashSet::default());
+        }
+        let mut seen = |ino: Ino| {
+            if let Some(left) = missing.get_mut(&ino) {
+                *left = left.saturating_sub(1);
+            }
+        };
+        for dir in self.state.inodes.values().filter_map(|inode| inode.dir()) {
+            self.each_name(dir, &mut seen)?;
+        }
+        missing.retain(|_, left| *left > 0);
+        let mut linking = FxHashSet::default();
+        if let (false, Some(base)) = (missing.is_empty(), self.state.inodes[&ROOT_INO].dir().and_then(|dir| dir.base)) {
+            self.search_links(base, &missing, &mut vec![ROOT_INO], &mut linking)?;
+        }
+        Ok(linking)
+    }
+
+    fn each_name(&self, dir: &DirData, seen: &mut dyn FnMut(Ino)) -> Result<(), LowerError> {
+        if let Some(base) = dir.base {
+            self.each_frozen(base.node, &mut |entry| {
+                if !dir.names.contains_key(&entry.name) {
+                    seen(entry.attr.ino);
+                }
+            })?;
+        }
+        for dentry in dir.names.values() {
+            if let Dentry::Link { ino, .. } = dentry {
+                seen(*ino);
+            }
+        }
+        Ok(())
+    }
+
+    fn search_links(
+        &self,
+        dir: DirRef,
+        missing: &FxHashMap<Ino, u32>,
+        above: &mut Vec<Ino>,
+        linking: &mut FxHashSet<Ino>,
+    ) -> Result<(), LowerError> {
+        let mut below = Vec::new();
+        let mut found = false;
+        self.each_frozen(dir.node, &mut |entry| match &entry.body {
+            Body::Dir(dir) => below.push((entry.attr.ino, *dir)),
+            _ => found |= missing.contains_key(&entry.attr.ino),
+        })?;
+        if found {
+            linking.extend(above.iter().copied());
+        }
+        for (ino, dir) in below {
+            above.push(ino);
+            self.search_links(dir, missing, above, linking)?;
+            above.pop();
+        }
+        Ok(())
+    }
+}
