@@ -10,4 +10,6 @@ pub mod disk;
 
 pub mod overlay;
 
+pub mod store;
+
 pub mod fuse;

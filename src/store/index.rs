@@ -1,0 +1,261 @@
+//! The index: which pack holds an object, and where. A cache in SQLite, shared by all processes.
+//!
+//! It answers "not known" or a place that turns out wrong without harm: readers check what they find and then ask the
+//! packs themselves. That is why it may lag behind, be deleted at any time, and need not be synced.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+
+use crate::disk::{Disk, Open};
+use crate::model::ObjectId;
+
+use super::StoreError;
+use super::pack::Contents;
+
+/// The version of the tables below; any other is thrown away.
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+    CREATE TABLE packs (
+        no INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        objects INTEGER NOT NULL,
+        raw_bytes INTEGER NOT NULL,
+        stored_bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE objects (
+        id BLOB PRIMARY KEY,
+        pack INTEGER NOT NULL,
+        block INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        len INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Connections kept for the next caller.
+const POOL: usize = 8;
+/// How long a statement waits for another process, in milliseconds.
+const BUSY_MS: u64 = 10_000;
+
+/// Where an object is, as far as the index knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Location {
+    /// The number of the pack in the index.
+    pub pack: i64,
+    /// Byte offset of the block in the pack.
+    pub block: u64,
+    /// Byte offset of the object in the block.
+    pub start: u32,
+    /// Length of the object in bytes.
+    pub len: u32,
+}
+
+/// A pack as the index takes it in.
+pub(super) struct PackEntry<'a> {
+    pub name: &'a str,
+    pub stored_bytes: u64,
+    pub contents: &'a Contents,
+}
+
+/// Sums over all packs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub packs: u64,
+    pub objects: u64,
+    pub raw_bytes: u64,
+    pub stored_bytes: u64,
+}
+
+/// The index's file and the connections to it.
+#[derive(Debug)]
+pub(super) struct Index {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    /// Replaced as a whole when the file is, so that connections to two files are never mixed.
+    pool: RwLock<Arc<Pool>>,
+}
+
+#[derive(Debug, Default)]
+struct Pool(Mutex<Vec<Connection>>);
+
+impl Index {
+    /// Opens the index, or a new one in the place of none or a broken one.
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
+        let index = Self { disk: disk.clone(), path: path.to_owned(), pool: RwLock::default() };
+        match index.with(|_| Ok(())) {
+            Err(error) if is_broken(&error) => index.replace()?,
+            other => other?,
+        }
+        Ok(index)
+    }
+
+    fn error(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Index { path: self.path.clone(), source }
+    }
+
+    /// Runs `query` on a connection that nobody else uses meanwhile.
+    fn with<T>(&self, query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let pool = self.pool.read().clone();
+        let idle = pool.0.lock().pop();
+        let mut connection = idle.map_or_else(|| connect(&self.path), Ok).map_err(|error| self.error(error))?;
+        let answer = query(&mut connection).map_err(|error| self.error(error))?;
+        let mut idle = pool.0.lock();
+        if idle.len() < POOL {
+            idle.push(connection);
+        }
+        Ok(answer)
+    }
+
+    /// Throws a broken index away and begins an empty one, unless another process has just done so.
+    pub fn replace(&self) -> Result<(), StoreError> {
+        let lock = self.disk.open(&self.path.with_extension("lock"), Open::CreateOrWrite)?;
+        while !lock.try_lock()? {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let mut pool = self.pool.write();
+        *pool = Arc::default();
+        let fresh = connect(&self.path).and_then(|connection| {
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map(|text| text == "ok")
+        });
+        if fresh.is_ok_and(|is_sound| is_sound) {
+            return Ok(());
+        }
+        for ending in ["db", "db-wal", "db-shm"] {
+            match self.disk.remove(&self.path.with_extension(ending)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let connection = connect(&self.path).map_err(|error| self.error(error))?;
+        pool.0.lock().push(connection);
+        Ok(())
+    }
+
+    /// Where the object is.
+    pub fn locate(&self, id: &ObjectId) -> Result<Option<Location>, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT pack, block, start, len FROM objects WHERE id = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let found = statement.query_row([&id.0[..]], |row| {
+                Ok(Location {
+                    pack: row.get(0)?,
+                    block: row.get::<_, i64>(1)?.cast_unsigned(),
+                    start: row.get(2)?,
+                    len: row.get(3)?,
+                })
+            });
+            found.optional()
+        })
+    }
+
+    /// The file names of the packs it knows, and their numbers.
+    pub fn packs(&self) -> Result<HashMap<String, i64>, StoreError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached("SELECT name, no FROM packs")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
+
+    /// The file name of a pack.
+    pub fn pack_name(&self, no: i64) -> Result<Option<String>, StoreError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached("SELECT name FROM packs WHERE no = ?1")?;
+            statement.query_row([no], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Sums over all packs.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT count(*), total(objects), total(raw_bytes), total(stored_bytes) FROM packs";
+            connection.query_row(sql, [], |row| {
+                Ok(Totals {
+                    packs: row.get::<_, i64>(0)?.cast_unsigned(),
+                    objects: row.get::<_, f64>(1)? as u64,
+                    raw_bytes: row.get::<_, f64>(2)? as u64,
+                    stored_bytes: row.get::<_, f64>(3)? as u64,
+                })
+            })
+        })
+    }
+
+    /// Takes packs in. One that it knows already is left as it is; an object that has a place keeps it. With `anew`,
+    /// all that was there is forgotten first.
+    pub fn add(&self, packs: &[PackEntry<'_>], anew: bool) -> Result<(), StoreError> {
+        self.with(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if anew {
+                transaction.execute_batch("DELETE FROM objects; DELETE FROM packs;")?;
+            }
+            let mut rows: Vec<(ObjectId, Location)> = Vec::new();
+            for pack in packs {
+                let sql =
+                    "INSERT OR IGNORE INTO packs (name, objects, raw_bytes, stored_bytes) VALUES (?1, ?2, ?3, ?4)";
+                let sums = [pack.contents.objects(), pack.contents.raw_bytes(), pack.stored_bytes];
+                let [objects, raw_bytes, stored_bytes] = sums.map(u64::cast_signed);
+                if transaction.execute(sql, params![pack.name, objects, raw_bytes, stored_bytes])? == 1 {
+                    push_rows(&mut rows, transaction.last_insert_rowid(), pack.contents);
+                }
+            }
+            rows.sort_unstable_by_key(|(id, _)| *id);
+            {
+                let sql = "INSERT OR IGNORE INTO objects (id, pack, block, start, len) VALUES (?1, ?2, ?3, ?4, ?5)";
+                let mut statement = transaction.prepare_cached(sql)?;
+                for (id, at) in &rows {
+                    statement.execute(params![&id.0[..], at.pack, at.block.cast_signed(), at.start, at.len])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+}
+
+fn push_rows(rows: &mut Vec<(ObjectId, Location)>, pack: i64, contents: &Contents) {
+    for block in &contents.blocks {
+        let mut start = 0;
+        for (id, len) in &block.objects {
+            rows.push((*id, Location { pack, block: block.offset, start, len: *len }));
+            start = start.saturating_add(*len);
+        }
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -4096)?;
+    let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    if version(&connection)? != VERSION {
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if version(&transaction)? != VERSION {
+            transaction.execute_batch("DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS packs;")?;
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(connection)
+}
+
+/// Whether the error says that the file is no sound database, so that another should take its place.
+pub(super) fn is_broken(error: &StoreError) -> bool {
+    let StoreError::Index { source, .. } = error else { return false };
+    match source {
+        rusqlite::Error::SqliteFailure(failure, text) => {
+            let text = text.as_deref().unwrap_or_default();
+            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                || failure.code == ErrorCode::Unknown && (text.contains("no such") || text.contains("has no column"))
+        }
+        rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::FromSqlConversionFailure(..) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,41 @@
+//! The content-addressed store: chunks of file content and tree nodes, packed into immutable files.
+//!
+//! An object is named by the BLAKE3 hash of its kind and bytes ([`ObjectId::of`]), so equal content is stored once. Bytes
+//! that come from the disk are checked against that name before anyone sees them. The module knows nothing of sources,
+//! sessions or the catalog, never deletes an object, and reads no clock and no environment.
+//!
+//! ```text
+//! objects/packs/<64 hex digits>.pack   objects, immutable; see `pack` for the format
+//! objects/packs/tmp-<random>.pack      being written, under its lock; without one it was abandoned, and is salvaged
+//! objects/index.db                     object -> pack and place; a cache that is rebuilt from the packs
+//! objects/index.lock                   held while a broken index is replaced
+//! ```
+//!
+//! Invariants:
+//! - A pack under its final name is complete, durable and never changed.
+//! - An object that [`Writer::finish`] has returned for is durable; callers refer to it only then.
+//! - The packs are the truth. No answer depends on the index being right, only its speed does.
+//! - No lock is held while the disk is read.
+
+mod cache;
+pub mod content;
+mod error;
+mod handle;
+mod index;
+mod lower;
+mod pack;
+mod pending;
+mod read;
+mod stats;
+pub mod tree;
+mod writer;
+
+#[cfg(doc)]
+use crate::model::ObjectId;
+
+pub use error::StoreError;
+pub use handle::{Store, StoreOptions};
+pub use pack::MAX_OBJECT_BYTES;
+pub use read::Chunk;
+pub use stats::StoreStats;
+pub use writer::{Writer, Written};

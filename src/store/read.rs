@@ -1,0 +1,171 @@
+//! Reading objects: from the caches, by the index, or else by asking every pack.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::model::{ChunkId, Node, NodeId, ObjectId, ObjectKind, Root, RootId};
+use crate::overlay::LowerError;
+
+use super::cache::BlockKey;
+use super::handle::Inner;
+use super::index::Location;
+use super::pack::{Block, BlockRecord, Pack};
+use super::{Store, StoreError};
+
+/// The checked bytes of an object, shared with the cache.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    block: Arc<Block>,
+    range: Range<usize>,
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.block.bytes(self.range.clone())
+    }
+}
+
+impl Store {
+    /// The bytes of a chunk.
+    ///
+    /// # Errors
+    /// [`LowerError`] when it is missing, damaged or unreadable.
+    pub fn chunk(&self, id: ChunkId) -> Result<Chunk, LowerError> {
+        Ok(self.inner.object(ObjectKind::Chunk, id.0)?)
+    }
+
+    /// A node.
+    ///
+    /// # Errors
+    /// [`LowerError`] when it is missing, damaged or unreadable.
+    pub fn node(&self, id: NodeId) -> Result<Arc<Node>, LowerError> {
+        if let Some(node) = self.inner.caches.nodes.get(&id) {
+            return Ok(node);
+        }
+        let bytes = self.inner.object(ObjectKind::Node, id.0)?;
+        let node = Node::decode(&bytes).map_err(|error| LowerError::Damaged { id: id.0, why: error.to_string() })?;
+        let node = Arc::new(node);
+        self.inner.caches.nodes.insert(id, node.clone());
+        Ok(node)
+    }
+
+    /// The root of a tree.
+    ///
+    /// # Errors
+    /// [`LowerError`] when it is missing, damaged or unreadable.
+    pub fn root(&self, id: RootId) -> Result<Root, LowerError> {
+        super::tree::root(self, id)
+    }
+
+    /// Whether the store says that it has the object. It is not read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the index cannot be read.
+    pub fn contains(&self, id: ObjectId) -> Result<bool, StoreError> {
+        Ok(self.inner.heal_after(|inner| inner.index.locate(&id))?.is_some())
+    }
+}
+
+impl Inner {
+    /// The object, checked. Each way to find it is tried once, the next only if what was found is damaged.
+    fn object(&self, kind: ObjectKind, id: ObjectId) -> Result<Chunk, StoreError> {
+        let mut damage = None;
+        let remembered = self.caches.locations.get(&id);
+        if let Some(at) = remembered {
+            match self.at(kind, id, at) {
+                Err(error) if error.is_damage() => damage = Some(error),
+                other => return other,
+            }
+        }
+        let indexed = self.heal_after(|inner| inner.index.locate(&id))?;
+        if let Some(at) = indexed.filter(|at| Some(*at) != remembered) {
+            match self.at(kind, id, at) {
+                Err(error) if error.is_damage() => damage = Some(error),
+                other => return other,
+            }
+        }
+        self.caches.locations.remove(&id);
+        self.search(kind, id, damage)
+    }
+
+    /// The object at a place that may be wrong.
+    fn at(&self, kind: ObjectKind, id: ObjectId, at: Location) -> Result<Chunk, StoreError> {
+        let key = (at.pack, at.block);
+        let block = match self.caches.blocks.get(&key) {
+            Some(block) => block,
+            None => self.load_block(id, key)?,
+        };
+        let range = at.start..at.start.saturating_add(at.len);
+        if let Err(why) = block.verify(kind, &id, &range) {
+            self.caches.blocks.remove(&key);
+            let pack = self.index.pack_name(at.pack).ok().flatten();
+            return Err(StoreError::Damaged { id, pack, why: why.into() });
+        }
+        Ok(Chunk { block, range: range.start as usize..range.end as usize })
+    }
+
+    fn load_block(&self, id: ObjectId, key: BlockKey) -> Result<Arc<Block>, StoreError> {
+        let pack = self.open_pack(id, key.0)?;
+        let head = pack.head(key.1)?;
+        let block = Arc::new(pack.block(key.1, &head, &self.decompress)?);
+        for (id, range) in block.objects() {
+            let at = Location { pack: key.0, block: key.1, start: range.start, len: range.end - range.start };
+            self.caches.locations.insert(*id, at);
+        }
+        self.caches.blocks.insert(key, block.clone());
+        Ok(block)
+    }
+
+    fn open_pack(&self, id: ObjectId, no: i64) -> Result<Arc<Pack>, StoreError> {
+        if let Some(pack) = self.caches.packs.get(&no) {
+            return Ok(pack);
+        }
+        let missing = |pack| StoreError::Damaged { id, pack, why: "its pack is missing".into() };
+        let name = self.index.pack_name(no)?.ok_or_else(|| missing(None))?;
+        let pack = Pack::open(&*self.disk, &self.packs.join(&name)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => missing(Some(name)),
+            _ => error.into(),
+        })?;
+        let pack = Arc::new(pack);
+        self.caches.packs.insert(no, pack.clone());
+        Ok(pack)
+    }
+
+    /// Looks for the object in all packs: slow, and only done when the index did not lead to it.
+    fn search(&self, kind: ObjectKind, id: ObjectId, damage: Option<StoreError>) -> Result<Chunk, StoreError> {
+        let mut damage = damage;
+        self.heal_after(Self::follow_packs)?;
+        for path in self.pack_paths()? {
+            let Some((pack, contents)) = self.read_contents(&path)? else { continue };
+            for record in contents.blocks.iter().filter(|record| record.head.kind == kind) {
+                match self.in_record(&pack, record, id) {
+                    Some(Ok(chunk)) => return Ok(chunk),
+                    Some(Err(error)) if error.is_damage() => damage = damage.or(Some(error)),
+                    Some(Err(error)) => return Err(error),
+                    None => {}
+                }
+            }
+        }
+        Err(match damage {
+            Some(StoreError::DamagedPack { pack, why }) => StoreError::Damaged { id, pack: Some(pack), why },
+            Some(error) => error,
+            None => StoreError::Damaged { id, pack: None, why: "it is in no pack".into() },
+        })
+    }
+
+    fn in_record(&self, pack: &Pack, record: &BlockRecord, id: ObjectId) -> Option<Result<Chunk, StoreError>> {
+        let position = record.objects.iter().position(|(known, _)| *known == id)?;
+        let start = record.objects[..position].iter().fold(0u32, |sum, (_, len)| sum.saturating_add(*len));
+        let range = start..start.saturating_add(record.objects[position].1);
+        Some(pack.block(record.offset, &record.head, &self.decompress).and_then(|block| {
+            block.verify(record.head.kind, &id, &range).map_err(|why| StoreError::Damaged {
+                id,
+                pack: Some(pack.name.clone()),
+                why: why.into(),
+            })?;
+            Ok(Chunk { block: Arc::new(block), range: range.start as usize..range.end as usize })
+        }))
+    }
+}
