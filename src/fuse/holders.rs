@@ -47,7 +47,9 @@ impl fmt::Display for Holder {
             Hold::Program(path) => ("runs", path),
             Hold::OpenFile(path) => ("has open", path),
             Hold::Mapped(path) => ("has mapped", path),
-            Hold::Mount(path) => return write!(f, "`{}` is mounted inside", path.as_os_str().as_bytes().escape_ascii()),
+            Hold::Mount(path) => {
+                return write!(f, "`{}` is mounted inside", path.as_os_str().as_bytes().escape_ascii());
+            }
         };
         let (command, path) = (self.command.as_bytes().escape_ascii(), path.as_os_str().as_bytes().escape_ascii());
         write!(f, "process {} (`{command}`) {what} `{path}`", self.pid)

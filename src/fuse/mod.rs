@@ -22,10 +22,10 @@ mod unmount;
 
 pub use counters::{Counters, Op};
 pub use error::MountError;
-pub use holders::{Holder, Hold, holders};
+pub use holders::{Hold, Holder, holders};
 pub use mount::{Device, Mounted, mount};
 pub use mountinfo::{FS_TYPE, MountEntry, MountTable};
-pub use mountpoint::{MountPoint, Forbidden};
+pub use mountpoint::{Forbidden, MountPoint};
 pub use notify::Invalidations;
 pub use options::{Atime, MountOptions, OptionError};
 pub use server::{Config, Server};

@@ -133,7 +133,10 @@ mod tests {
         assert!(matches!(prepare("new", false), Err(MountError::NotEmpty { .. })));
         assert!(prepare("new", true).is_ok());
         assert!(matches!(prepare("new/file", false), Err(MountError::NotADirectory { .. })));
-        assert!(matches!(prepare("new/file/x", false), Err(MountError::NotADirectory { .. } | MountError::Missing { .. })));
+        assert!(matches!(
+            prepare("new/file/x", false),
+            Err(MountError::NotADirectory { .. } | MountError::Missing { .. })
+        ));
         symlink("nowhere", home.join("dangling")).expect("a link");
         assert!(matches!(prepare("dangling", false), Err(MountError::Missing { .. })));
     }

@@ -32,9 +32,7 @@ impl Invalidations {
         thread::Builder::new().name("notifier".into()).stack_size(256 * 1024).spawn(move || {
             for message in messages {
                 let result = match message {
-                    Message::Entry { parent, name } => {
-                        notifier.inval_entry(INodeNo(parent), OsStr::from_bytes(&name))
-                    }
+                    Message::Entry { parent, name } => notifier.inval_entry(INodeNo(parent), OsStr::from_bytes(&name)),
                     // A negative offset leaves the pages alone; length 0 is up to the end.
                     Message::Inode { ino, data } => notifier.inval_inode(INodeNo(ino), if data { 0 } else { -1 }, 0),
                     Message::Reached(done) => {

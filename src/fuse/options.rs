@@ -98,8 +98,18 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Options that belong to whoever makes the mount.
-const FIXED: &[&str] =
-    &["fd", "rootmode", "user_id", "group_id", "fsname", "subtype", "max_read", "blksize", "allow_root", "auto_unmount"];
+const FIXED: &[&str] = &[
+    "fd",
+    "rootmode",
+    "user_id",
+    "group_id",
+    "fsname",
+    "subtype",
+    "max_read",
+    "blksize",
+    "allow_root",
+    "auto_unmount",
+];
 
 impl MountOptions {
     /// Reads comma-separated options on top of these; the last of two that contradict each other holds.

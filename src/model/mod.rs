@@ -17,5 +17,5 @@ pub use content::{Content, Manifest, Part, PartRef};
 pub use id::{ChunkId, ContentHash, NodeId, ObjectId, ObjectKind, RootId};
 pub use name::{BytePath, Name, NameError};
 pub use node::{Body, Branch, Child, DirRef, Entry, Leaf, Node, NodeKind, Root, Xattrs};
-pub use record::{InodeRecord, Origin, Place, Record};
+pub use record::{InodeRecord, Origin, Place, Record, Totals};
 pub use time::Timestamp;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     Attr, CodecError, Content, ContentHash, Ino, Kind, Manifest, Name, NodeId, ObjectId, ObjectKind, Reader, RootId,
-    Timestamp, Writer,
+    Timestamp, Totals, Writer,
 };
 
 /// Extended attributes by name. Shared, because most inodes have none and many have the same.
@@ -109,12 +109,8 @@ pub struct Root {
     pub xattrs: Option<Xattrs>,
     /// A number above that of every inode in the tree: where new ones start.
     pub next_ino: Ino,
-    /// Inodes in the tree that are not directories.
-    pub files: u64,
-    /// Directories in the tree, with the root.
-    pub dirs: u64,
-    /// Bytes of all files, holes and all, hard links once.
-    pub size_bytes: u64,
+    /// How much the tree holds.
+    pub totals: Totals,
 }
 
 impl Root {
@@ -201,9 +197,9 @@ impl Node {
                 writer.byte(4);
                 encode_inode(&mut writer, &root.attr, &Body::Dir(root.dir), root.xattrs.as_ref());
                 writer.uint(root.next_ino);
-                writer.uint(root.files);
-                writer.uint(root.dirs);
-                writer.uint(root.size_bytes);
+                for value in [root.totals.files, root.totals.dirs, root.totals.size_bytes] {
+                    writer.uint(value);
+                }
             }
         }
         writer.0
@@ -380,8 +376,9 @@ fn decode_branch(reader: &mut Reader<'_>) -> Result<Branch, CodecError> {
 fn decode_root(reader: &mut Reader<'_>) -> Result<Root, CodecError> {
     let (attr, body, xattrs) = decode_inode(reader)?;
     let Body::Dir(dir) = body else { return Err(CodecError::Invalid("root kind")) };
-    let (next_ino, files, dirs, size_bytes) = (reader.uint()?, reader.uint()?, reader.uint()?, reader.uint()?);
-    Ok(Root { attr, dir, xattrs, next_ino, files, dirs, size_bytes })
+    let next_ino = reader.uint()?;
+    let totals = Totals { files: reader.uint()?, dirs: reader.uint()?, size_bytes: reader.uint()? };
+    Ok(Root { attr, dir, xattrs, next_ino, totals })
 }
 
 #[cfg(test)]

@@ -44,6 +44,17 @@ pub struct InodeRecord {
     pub symlink: Box<[u8]>,
 }
 
+/// How much a tree holds; inodes with several names count once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Inodes that are not directories.
+    pub files: u64,
+    /// Directories, with the root.
+    pub dirs: u64,
+    /// Bytes of all regular files, holes and all.
+    pub size_bytes: u64,
+}
+
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -101,6 +112,8 @@ pub enum Record {
         /// Its value; `None` removes it.
         value: Option<Box<[u8]>>,
     },
+    /// How much the whole tree holds, for a journal that begins with a state instead of its history.
+    Totals(Totals),
     /// The inode has no names and nobody holds it open: its data may go.
     Drop {
         /// The inode.
@@ -153,6 +166,12 @@ impl Record {
                 writer.byte(8);
                 writer.uint(*ino);
             }
+            Self::Totals(totals) => {
+                writer.byte(9);
+                for value in [totals.files, totals.dirs, totals.size_bytes] {
+                    writer.uint(value);
+                }
+            }
         }
     }
 
@@ -189,6 +208,7 @@ impl Record {
             6 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: Some(reader.bytes()?.into()) },
             7 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: None },
             8 => Self::Drop { ino: reader.uint()? },
+            9 => Self::Totals(Totals { files: reader.uint()?, dirs: reader.uint()?, size_bytes: reader.uint()? }),
             _ => return Err(CodecError::Invalid("record kind")),
         })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Xattrs};
+use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Totals, Xattrs};
 
 use super::core::Overlay;
 use super::data_ops::Plan;
@@ -98,6 +98,12 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     #[must_use]
     pub fn next_ino(&self) -> Ino {
         self.state.next_ino
+    }
+
+    /// How much the tree holds.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.state.totals
     }
 
     /// Whether nothing differs from the base.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Attr, Ino, ROOT_INO, Record, Root, Timestamp, Xattrs};
+use crate::model::{
+    Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs,
+};
 
 use super::core::Moved;
 use super::extents::{Dead, Extent};
@@ -21,6 +23,10 @@ pub(super) struct State {
     pub inodes: FxHashMap<Ino, Arc<Inode>>,
     /// Numbers from here on are free.
     pub next_ino: Ino,
+    /// How much the tree holds.
+    pub totals: Totals,
+    /// Numbers from here on are not in the base.
+    first_new_ino: Ino,
     next_cookie: u64,
     /// The root directory as it was, to tell what of it changed.
     base: (Attr, Option<Xattrs>),
@@ -31,9 +37,12 @@ impl State {
     pub fn new(root: &Root) -> Self {
         let body = InodeBody::Dir(Box::new(DirData { base: Some(root.dir), ..DirData::default() }));
         let inode = Inode { attr: root.attr.clone(), parent: ROOT_INO, body, xattrs: root.xattrs.clone() };
+        let first_new_ino = root.next_ino.max(FIRST_INO);
         Self {
             inodes: FxHashMap::from_iter([(ROOT_INO, Arc::new(inode))]),
-            next_ino: root.next_ino.max(crate::model::FIRST_INO),
+            next_ino: first_new_ino,
+            totals: root.totals,
+            first_new_ino,
             next_cookie: FIRST_ADDED_COOKIE,
             base: (root.attr.clone(), root.xattrs.clone()),
         }
@@ -45,6 +54,7 @@ impl State {
             Record::Inode(record) => {
                 let ino = record.attr.ino;
                 self.next_ino = self.next_ino.max(ino.saturating_add(1));
+                self.recount(&record);
                 match self.inode_mut(ino) {
                     Some(inode) => inode.update(record.attr, record.parent, dead),
                     None => {
@@ -66,7 +76,8 @@ impl State {
             Record::Write { ino, offset, len_bytes, place, time } => {
                 self.extend(ino, offset, len_bytes, Extent::Data(place), dead);
                 if let Some(inode) = self.inode_mut(ino) {
-                    grow(&mut inode.attr, offset + len_bytes, time);
+                    let grown = grow(&mut inode.attr, offset + len_bytes, time);
+                    self.totals.size_bytes = self.totals.size_bytes.saturating_add(grown);
                 }
             }
             Record::Zero { ino, offset, len_bytes, allocated } => {
@@ -78,6 +89,7 @@ impl State {
                 }
             }
             Record::Drop { ino } => self.drop_inode(ino, dead),
+            Record::Totals(totals) => self.totals = totals,
         }
     }
 
@@ -105,7 +117,8 @@ impl State {
             name: name.clone(),
             value: None,
         });
-        gone.chain(inos.into_iter().flat_map(|ino| dump_inode(&self.inodes[&ino])))
+        let inodes = inos.into_iter().flat_map(|ino| dump_inode(&self.inodes[&ino]));
+        gone.chain(inodes).chain(std::iter::once(Record::Totals(self.totals)))
     }
 
     /// Whether nothing differs from the base that the session stands on.
@@ -126,6 +139,23 @@ impl State {
         }
     }
 
+    /// Counts an inode as a record says it is, in place of what it was.
+    fn recount(&mut self, record: &InodeRecord) {
+        let before = match (self.inodes.get(&record.attr.ino), &record.origin) {
+            (Some(inode), _) => share(&inode.attr, inode.attr.size),
+            (None, _) if record.attr.ino >= self.first_new_ino => Totals::default(),
+            (None, Origin::File { len_bytes, .. }) => share(&Attr { nlink: 1, ..record.attr.clone() }, *len_bytes),
+            (None, _) => share(&Attr { nlink: 1, ..record.attr.clone() }, 0),
+        };
+        let after = share(&record.attr, record.attr.size);
+        let change = |total: u64, before: u64, after: u64| total.saturating_add(after).saturating_sub(before);
+        self.totals = Totals {
+            files: change(self.totals.files, before.files, after.files),
+            dirs: change(self.totals.dirs, before.dirs, after.dirs),
+            size_bytes: change(self.totals.size_bytes, before.size_bytes, after.size_bytes),
+        };
+    }
+
     fn inode_mut(&mut self, ino: Ino) -> Option<&mut Inode> {
         self.inodes.get_mut(&ino).map(Arc::make_mut)
     }
@@ -142,10 +172,23 @@ impl State {
     }
 }
 
-fn grow(attr: &mut Attr, end: u64, time: Timestamp) {
+/// Returns by how much a file with a name grew.
+fn grow(attr: &mut Attr, end: u64, time: Timestamp) -> u64 {
+    let grown = if attr.nlink > 0 { end.saturating_sub(attr.size) } else { 0 };
     attr.size = attr.size.max(end);
     attr.mtime = time;
     attr.ctime = time;
+    grown
+}
+
+/// What an inode adds to the totals of its tree.
+fn share(attr: &Attr, size_bytes: u64) -> Totals {
+    match attr.kind {
+        _ if attr.nlink == 0 => Totals::default(),
+        Kind::Dir => Totals { dirs: 1, ..Totals::default() },
+        Kind::File => Totals { files: 1, dirs: 0, size_bytes },
+        _ => Totals { files: 1, ..Totals::default() },
+    }
 }
 
 fn set_xattr(inode: &mut Inode, name: Box<[u8]>, value: Option<Box<[u8]>>) {
