@@ -73,7 +73,27 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     /// [`Error::Lower`] when a frozen directory cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot<L, U>, Error> {
         let pin = self.upper.pin();
-        let state = self.frozen_state();
+        self.snapshot_of(self.frozen_state(), pin)
+    }
+
+    /// As [`Self::snapshot`], of which [`Snapshot::is_touched`] says what changed since the last call of this function.
+    /// Seals that fail have to say so with [`Self::seal_failed`].
+    ///
+    /// # Errors
+    /// As [`Self::snapshot`].
+    pub fn snapshot_to_seal(&self) -> Result<Snapshot<L, U>, Error> {
+        let pin = self.upper.pin();
+        let state = self.state_to_seal();
+        let touched = state.touched.clone();
+        self.snapshot_of(state, pin).inspect_err(|_| self.state.write().touched.extend(touched))
+    }
+
+    /// What a snapshot would have sealed is still to be sealed.
+    pub fn seal_failed(&self, snapshot: &Snapshot<L, U>) {
+        self.state.write().touched.extend(&snapshot.state.touched);
+    }
+
+    fn snapshot_of(&self, state: State, pin: Pin) -> Result<Snapshot<L, U>, Error> {
         let mut snapshot = Snapshot {
             state,
             lower: self.lower.clone(),
@@ -98,6 +118,28 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     #[must_use]
     pub fn next_ino(&self) -> Ino {
         self.state.next_ino
+    }
+
+    /// Whether an inode of the delta, or the names in it, changed since the last seal.
+    #[must_use]
+    pub fn is_touched(&self, ino: Ino) -> bool {
+        self.state.touched.contains(&ino)
+    }
+
+    /// The inodes that changed since the last seal, and all directories above them.
+    #[must_use]
+    pub fn unsealed(&self) -> FxHashSet<Ino> {
+        let mut out: FxHashSet<Ino> = self.linking.clone();
+        for &ino in &self.state.touched {
+            let mut at = ino;
+            while let Some(inode) = self.state.inodes.get(&at)
+                && out.insert(at)
+                && at != ROOT_INO
+            {
+                at = inode.parent;
+            }
+        }
+        out
     }
 
     /// How much the tree holds.
