@@ -13,3 +13,5 @@ pub mod overlay;
 pub mod store;
 
 pub mod fuse;
+
+pub mod ops;
