@@ -44,13 +44,7 @@ pub fn seal<U: Upper>(snapshot: &Snapshot<Store, U>, writer: &Writer, memo: &mut
         SnapshotBody::Dir(dir) => sealer.dir(dir)?,
         _ => return Err(overlay::Error::NotDir.into()),
     };
-    Ok(Root {
-        attr: root.attr,
-        dir,
-        xattrs: root.xattrs,
-        next_ino: snapshot.next_ino(),
-        totals: snapshot.totals(),
-    })
+    Ok(Root { attr: root.attr, dir, xattrs: root.xattrs, next_ino: snapshot.next_ino(), totals: snapshot.totals() })
 }
 
 struct Sealer<'a, U> {

@@ -37,31 +37,11 @@ struct Journal {
 }
 
 impl<L: Lower, U: Upper> Overlay<L, U> {
-    /// A session on `root` whose journal is the batches given, oldest first.
-    ///
-    /// Inodes without a name are dropped: nobody holds them open any more.
+    /// A session on `root` whose journal is the batches given, oldest first; see [`Replay`].
     pub fn open(lower: Arc<L>, upper: Arc<U>, root: &Root, journal: impl IntoIterator<Item = Vec<Record>>) -> Self {
-        let mut state = State::new(root);
-        let mut dead = Dead::new();
-        for record in journal.into_iter().flatten() {
-            state.apply(record, &mut dead);
-        }
-        let dropped = state.orphans();
-        for &ino in &dropped {
-            state.drop_inode(ino, &mut dead);
-        }
-        if !dead.is_empty() {
-            upper.release(&dead);
-        }
-        Self {
-            lower,
-            upper,
-            state: RwLock::new(state),
-            known: Mutex::default(),
-            journal: Mutex::new(Journal { dropped }),
-            base: root.dir,
-            read_only: AtomicBool::new(false),
-        }
+        let mut replay = Replay::new(root);
+        journal.into_iter().for_each(|batch| replay.apply(batch));
+        replay.finish(lower, upper)
     }
 
     /// Refuses changes from now on, or allows them again.
@@ -230,6 +210,59 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 }
             }
         }
+    }
+}
+
+/// A session's state while its journal is read back.
+#[derive(Debug)]
+pub struct Replay {
+    state: State,
+    dead: Dead,
+    base: DirRef,
+}
+
+impl Replay {
+    /// A session on `root` in which nothing happened yet.
+    #[must_use]
+    pub fn new(root: &Root) -> Self {
+        Self { state: State::new(root), dead: Dead::new(), base: root.dir }
+    }
+
+    /// The next batch.
+    pub fn apply(&mut self, batch: Vec<Record>) {
+        for record in batch {
+            self.state.apply(record, &mut self.dead);
+        }
+        // What died on the way is known from what lives at the end.
+        self.dead.clear();
+    }
+
+    /// The session. Inodes without a name are dropped: nobody holds them open any more.
+    pub fn finish<L: Lower, U: Upper>(mut self, lower: Arc<L>, upper: Arc<U>) -> Overlay<L, U> {
+        let dropped = self.drop_orphans();
+        Overlay {
+            lower,
+            upper,
+            state: RwLock::new(self.state),
+            known: Mutex::default(),
+            journal: Mutex::new(Journal { dropped }),
+            base: self.base,
+            read_only: AtomicBool::new(false),
+        }
+    }
+
+    /// The places of the upper that the session refers to, with their lengths in bytes, in no order.
+    #[must_use]
+    pub fn live(&self) -> Vec<(Place, u64)> {
+        self.state.places()
+    }
+
+    fn drop_orphans(&mut self) -> Vec<Ino> {
+        let orphans = self.state.orphans();
+        for &ino in &orphans {
+            self.state.drop_inode(ino, &mut self.dead);
+        }
+        orphans
     }
 }
 

@@ -21,7 +21,7 @@ mod tree_ops;
 mod txn;
 mod upper;
 
-pub use core::{Moved, Overlay};
+pub use core::{Moved, Overlay, Replay};
 pub use error::Error;
 pub use files::{Access, Caller, DirEntry, Falloc, Files, RenameMode, SetAttr, SetTime, Space, Whence, XattrMode};
 pub use lower::{Lower, LowerError};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::{
-    Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs,
+    Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, Place, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs,
 };
 
 use super::core::Moved;
@@ -110,6 +110,18 @@ impl State {
     /// Inodes without a name, which only open files keep.
     pub fn orphans(&self) -> Vec<Ino> {
         self.inodes.values().filter(|inode| inode.attr.nlink == 0).map(|inode| inode.attr.ino).collect()
+    }
+
+    /// The places that inodes with a name refer to, with their lengths in bytes.
+    pub fn places(&self) -> Vec<(Place, u64)> {
+        let files = self.inodes.values().filter(|inode| inode.attr.nlink > 0).filter_map(|inode| inode.file());
+        let extents = files.flat_map(|file| file.extents.iter());
+        extents
+            .filter_map(|(_, len, extent)| match extent {
+                Extent::Data(place) => Some((place, len)),
+                Extent::Zero { .. } => None,
+            })
+            .collect()
     }
 
     /// The records that make this state out of a new one, and nothing that history left behind.
