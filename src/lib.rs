@@ -15,3 +15,5 @@ pub mod store;
 pub mod fuse;
 
 pub mod ops;
+
+pub mod daemon;

@@ -1,0 +1,253 @@
+//! Which mounts there are: a record a mount process, in the run directory, checked against the process and mount tables.
+//!
+//! A record is written before the mount is made and removed after it is gone. So a mount without a record is not ours
+//! to judge, and a record whose process is gone tells what there is to clean up.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::fuse::{How, MountEntry, MountTable, unmount};
+
+use super::{Failure, ProcessId, RunDir, ServeSpec, control, path_text};
+
+/// What one mount process said of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MountRecord {
+    /// The process.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Its [`ServeSpec::tag`].
+    pub tag: String,
+    /// Its [`ServeSpec::what`].
+    pub what: Value,
+    /// The data directory that it serves from.
+    #[serde(with = "path_text")]
+    pub data_dir: PathBuf,
+    /// Where it mounts.
+    #[serde(with = "path_text")]
+    pub mount_point: PathBuf,
+    /// Whether the mount point goes with the mount.
+    pub created_mount_point: bool,
+    /// Whether changes are refused.
+    pub read_only: bool,
+    /// Its log.
+    #[serde(with = "path_text")]
+    pub log: PathBuf,
+    /// Whether it reported to be ready.
+    pub ready: bool,
+}
+
+/// What became of a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountState {
+    /// It is being set up.
+    Starting,
+    /// It is mounted and served.
+    Live,
+    /// It is out of the tree, but served until the last who uses it is gone.
+    Detached,
+    /// Its process is gone; what is left has to be cleaned up.
+    Dead,
+}
+
+impl MountRecord {
+    pub(super) fn new(spec: &ServeSpec) -> io::Result<Self> {
+        Ok(Self {
+            process: ProcessId::own()?,
+            tag: spec.tag.clone(),
+            what: spec.what.clone(),
+            data_dir: spec.data_dir.clone(),
+            mount_point: spec.mount_point.clone(),
+            created_mount_point: spec.created_mount_point,
+            read_only: spec.options.read_only,
+            log: spec.log.clone(),
+            ready: false,
+        })
+    }
+
+    fn stem(&self) -> String {
+        format!("m-{}-{}", self.process.pid, self.process.start_ticks)
+    }
+
+    /// The name of its control socket in the run directory.
+    pub(super) fn socket(&self) -> String {
+        format!("{}.sock", self.stem())
+    }
+
+    /// Writes the record, replacing the one before at once.
+    pub(super) fn write(&self, run: &RunDir) -> Result<(), Failure> {
+        let path = run.join(&format!("{}.json", self.stem()));
+        let partial = run.join(&format!("{}.new", self.stem()));
+        let failed = |error: io::Error| Failure::io(&path, &error);
+        let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&partial).map_err(failed)?;
+        file.write_all(&text).map_err(failed)?;
+        fs::rename(&partial, &path).map_err(failed)
+    }
+
+    /// Removes the record and the socket; what is gone already is no error.
+    pub(super) fn remove(&self, run: &RunDir) {
+        for end in ["sock", "new", "json"] {
+            let _gone = fs::remove_file(run.join(&format!("{}.{end}", self.stem())));
+        }
+    }
+
+    /// Its line in the mount table, if it is mounted.
+    #[must_use]
+    pub fn entry<'a>(&self, table: &'a MountTable) -> Option<&'a MountEntry> {
+        table.at(&self.mount_point).filter(|entry| entry.tag() == Some(&self.tag))
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn state(&self, table: &MountTable) -> MountState {
+        match (self.process.is_alive(), self.ready, self.entry(table)) {
+            (false, _, _) => MountState::Dead,
+            (true, false, _) => MountState::Starting,
+            (true, true, Some(_)) => MountState::Live,
+            (true, true, None) => MountState::Detached,
+        }
+    }
+
+    /// Talks to its process.
+    ///
+    /// # Errors
+    /// [`Failure`] `control-unreachable`.
+    pub fn connect(&self, run: &RunDir) -> Result<control::Client, Failure> {
+        control::Client::connect(run, &self.socket())
+    }
+}
+
+/// All records with their states, by mount point. A record that cannot be read is left out.
+///
+/// # Errors
+/// [`Failure`] `io` when the directory or the mount table cannot be read.
+pub fn mounts(run: &RunDir) -> Result<Vec<(MountRecord, MountState)>, Failure> {
+    let failed = |error: io::Error| Failure::io(run.path(), &error);
+    let table = MountTable::read().map_err(failed)?;
+    let mut found: Vec<(MountRecord, MountState)> = records(run)
+        .map_err(failed)?
+        .into_iter()
+        .map(|record| {
+            let state = record.state(&table);
+            (record, state)
+        })
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.mount_point.cmp(&other.mount_point));
+    Ok(found)
+}
+
+/// The mount that a path lies in, if it is ours and its process lives. The path must be as `getcwd(2)` returns it.
+///
+/// # Errors
+/// [`Failure`] `io` when the directory or the mount table cannot be read.
+pub fn mount_of(run: &RunDir, path: &Path) -> Result<Option<MountRecord>, Failure> {
+    let failed = |error: io::Error| Failure::io(run.path(), &error);
+    let table = MountTable::read().map_err(failed)?;
+    // A bind mount of a session has its tag and device, though not its place.
+    let Some(entry) = table.containing(path).filter(|entry| entry.is_ours()) else { return Ok(None) };
+    let same = |record: &MountRecord| {
+        record.process.is_alive()
+            && entry.tag() == Some(&record.tag)
+            && record.entry(&table).is_none_or(|own| own.device == entry.device)
+    };
+    Ok(records(run).map_err(failed)?.into_iter().find(same))
+}
+
+/// Takes away what mount processes that are gone left behind: mounts that answer nobody, records, sockets, and mount
+/// points that were made for them. Returns the records of those.
+///
+/// # Errors
+/// [`Failure`] when a mount cannot be taken away; its record then stays.
+pub fn clean_stale(run: &RunDir) -> Result<Vec<MountRecord>, Failure> {
+    let failed = |error: io::Error| Failure::io(run.path(), &error);
+    if !records(run).map_err(failed)?.iter().any(|record| !record.process.is_alive()) {
+        return Ok(Vec::new());
+    }
+    // Two at once could take away what a third has mounted at the same place in between.
+    let _lock = run.lock().map_err(failed)?;
+    let all = records(run).map_err(failed)?;
+    let (alive, dead): (Vec<_>, Vec<_>) = all.into_iter().partition(|record| record.process.is_alive());
+    for record in &dead {
+        let claimed = alive.iter().any(|other| other.mount_point == record.mount_point);
+        let table = MountTable::read().map_err(failed)?;
+        if let Some(entry) = record.entry(&table).filter(|_| !claimed) {
+            unmount(entry, How::Lazy)?;
+        }
+        if record.created_mount_point && !claimed {
+            let _kept_if_used = fs::remove_dir(&record.mount_point);
+        }
+        record.remove(run);
+    }
+    Ok(dead)
+}
+
+fn records(run: &RunDir) -> io::Result<Vec<MountRecord>> {
+    let mut found = Vec::new();
+    for file in fs::read_dir(run.path())? {
+        let path = file?.path();
+        if path.extension().is_some_and(|end| end == "json")
+            && let Ok(text) = fs::read(&path)
+            && let Ok(record) = serde_json::from_slice(&text)
+        {
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(mount_point: &str) -> MountRecord {
+        MountRecord {
+            process: ProcessId::own().expect("readable"),
+            tag: "s-1".into(),
+            what: Value::Null,
+            data_dir: "/data".into(),
+            mount_point: mount_point.into(),
+            created_mount_point: false,
+            read_only: false,
+            log: "/data/log/x".into(),
+            ready: true,
+        }
+    }
+
+    #[test]
+    fn states_follow_from_process_and_mount_table() {
+        let table = MountTable::parse(b"40 21 0:50 / /mnt/a rw - fuse.aether aether:s-1 rw\n");
+        assert_eq!(record("/mnt/a").state(&table), MountState::Live);
+        assert_eq!(record("/mnt/b").state(&table), MountState::Detached);
+        let mut starting = record("/mnt/a");
+        starting.ready = false;
+        assert_eq!(starting.state(&table), MountState::Starting);
+        let mut dead = record("/mnt/a");
+        dead.process.start_ticks += 1;
+        assert_eq!(dead.state(&table), MountState::Dead);
+    }
+
+    #[test]
+    fn records_are_listed_and_those_of_the_dead_are_cleaned_up() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let run = RunDir::open(&dir.path().join("run")).expect("made");
+        let alive = record("/nowhere/a");
+        let mut dead = record("/nowhere/b");
+        dead.process.start_ticks += 1;
+        alive.write(&run).expect("written");
+        dead.write(&run).expect("written");
+        fs::write(run.join("broken.json"), b"{").expect("written");
+
+        let states: Vec<_> = mounts(&run).expect("listed").into_iter().map(|(_, state)| state).collect();
+        assert_eq!(states, [MountState::Detached, MountState::Dead]);
+        assert_eq!(clean_stale(&run).expect("cleaned"), [dead]);
+        assert_eq!(mounts(&run).expect("listed").len(), 1);
+    }
+}
