@@ -12,6 +12,8 @@ pub mod overlay;
 
 pub mod store;
 
+pub mod ops;
+
 pub mod fuse;
 
 pub mod ops;

@@ -32,7 +32,11 @@ pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// What became of a file.
 pub(super) enum Outcome {
-    Stored { seen: Seen, content: Content, xattrs: Option<Xattrs> },
+    Stored {
+        seen: Seen,
+        content: Content,
+        xattrs: Option<Xattrs>,
+    },
     /// It is gone, or is no file any more.
     Gone,
     Unreadable(WhyUnreadable),
@@ -131,7 +135,11 @@ impl OneFile<'_> {
             // Room for one byte more than there should be, to see the end.
             let wanted = &mut buf[..=len_bytes as usize];
             let count = read_at(fd, 0, wanted)?;
-            return if count as u64 == len_bytes { Ok(Some(content::put(self.writer, &buf[..count])?)) } else { Ok(None) };
+            return if count as u64 == len_bytes {
+                Ok(Some(content::put(self.writer, &buf[..count])?))
+            } else {
+                Ok(None)
+            };
         }
         let mut file = ContentWriter::new(self.writer);
         let mut runs = DataRuns { fd, len_bytes, sparse: seen.sparse };

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::model::{Attr, Body, BytePath, Entry, Ino, Kind, Name, ROOT_INO, Xattrs};
 use crate::store::tree::{self, EntryRef};
 
-use super::mounts::is_kernel_file_system;
+use super::kernel_fs::is_kernel_file_system;
 use super::rule_files::RuleSet;
 use super::stat::{Seen, same_stamp};
 use super::walk::{Context, Found, Inode, Item, Job, Listing, Part, PreviousDir, State};
@@ -116,9 +116,6 @@ impl<'a> Lister<'a> {
         }
         if seen.dev == job.parent_dev {
             return Ok(None);
-        }
-        if self.context.mount_devs.contains(&seen.dev) {
-            return Ok(Some(WhyLeftOut::OwnMount));
         }
         let magic = fstatfs(fd)?.f_type as u64 & 0xffff_ffff;
         Ok(is_kernel_file_system(magic).then_some(WhyLeftOut::KernelFileSystem))

@@ -10,8 +10,8 @@
 mod build;
 mod error;
 mod file;
+mod kernel_fs;
 mod list;
-mod mounts;
 mod number;
 mod origin;
 mod parallel;
@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 pub use error::{ImportError, LeftOut, Unreadable, WhyLeftOut, WhyUnreadable};
-pub use mounts::{OwnMount, own_mounts};
 
 use crate::model::{BytePath, Root, RootId};
 use crate::ops::rules::Globs;
@@ -52,8 +51,9 @@ pub struct ImportOptions {
     pub threads: Option<usize>,
     /// The data directory, and others that must never be entered. One that is not there is passed over.
     pub data_dirs: Vec<PathBuf>,
-    /// The mounts of sessions, as [`own_mounts`] finds them.
-    pub mounts: Vec<OwnMount>,
+    /// Where sessions are mounted, without symbolic links, as the kernel's mount table has it. These are not even
+    /// asked for their attributes.
+    pub mounts: Vec<PathBuf>,
 }
 
 /// Told how the import comes along, by several threads at once.
@@ -201,10 +201,9 @@ fn context<'a>(
         Seen::at(rustix::fs::CWD, dir.as_os_str().as_bytes()).ok()
     });
     let mounts = options.mounts.iter().filter_map(|mount| {
-        let inside = mount.path.strip_prefix(&origin.real_path).ok()?;
+        let inside = mount.strip_prefix(&origin.real_path).ok()?;
         BytePath::parse(inside.as_os_str().as_bytes()).ok().filter(|path| !path.is_root())
     });
-    let devices = options.mounts.iter().map(|mount| stat::device(mount.device.0, mount.device.1));
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(Context {
         lower: store,
@@ -213,7 +212,6 @@ fn context<'a>(
         respect_gitignore: options.respect_gitignore,
         data_dirs: data_dirs.map(|seen| seen.identity()).collect(),
         mounts: mounts.collect(),
-        mount_devs: devices.collect(),
         progress,
         cancel,
         threads: options.threads.unwrap_or(processors).clamp(if options.threads.is_some() { 1 } else { 2 }, 16),

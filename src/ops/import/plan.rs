@@ -88,7 +88,8 @@ impl Plan {
             Some(places) => places.first() == Some(&place),
             None => true,
         };
-        let wanted = |place: &Place| tree.inode(*place).is_some_and(|inode| is_unread(inode) && is_first(*place, inode));
+        let wanted =
+            |place: &Place| tree.inode(*place).is_some_and(|inode| is_unread(inode) && is_first(*place, inode));
         self.files.iter().copied().filter(wanted).collect()
     }
 

@@ -52,10 +52,16 @@ impl RuleSet {
         if has_own && let Some(text) = read(origin, dir, b".aetherignore") {
             rules.own = rules.own.with(dir, &text);
         }
-        if respect_gitignore && has_git && let Some(text) = read(origin, &dir.join(b".git/info"), b"exclude") {
+        if respect_gitignore
+            && has_git
+            && let Some(text) = read(origin, &dir.join(b".git/info"), b"exclude")
+        {
             rules.git = rules.git.with(dir, &text);
         }
-        if respect_gitignore && has_gitignore && let Some(text) = read(origin, dir, b".gitignore") {
+        if respect_gitignore
+            && has_gitignore
+            && let Some(text) = read(origin, dir, b".gitignore")
+        {
             rules.git = rules.git.with(dir, &text);
         }
         rules

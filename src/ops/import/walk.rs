@@ -33,7 +33,6 @@ pub(super) struct Context<'a> {
     pub(super) data_dirs: FxHashSet<Identity>,
     /// Paths in the tree where sessions are mounted.
     pub(super) mounts: FxHashSet<BytePath>,
-    pub(super) mount_devs: FxHashSet<u64>,
     pub(super) progress: &'a dyn ImportProgress,
     pub(super) cancel: &'a AtomicBool,
     pub(super) threads: usize,
