@@ -1,3 +1,4 @@
 //! Tests.
 
+mod import;
 mod store;

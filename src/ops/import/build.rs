@@ -1,6 +1,6 @@
 //! Writes the directories, innermost first, and the root.
 
-use crate::model::{Attr, Body, DirRef, Entry, ROOT_INO, Root, RootId, Xattrs};
+use crate::model::{Attr, Body, DirRef, Entry, ROOT_INO, Root, RootId, Totals, Xattrs};
 use crate::store::{Writer, tree};
 
 use super::ImportError;
@@ -44,9 +44,7 @@ pub(super) fn build(
         dir: top.dir,
         xattrs: top.xattrs,
         next_ino: numbered.next_ino,
-        files: numbered.files,
-        dirs,
-        size_bytes: numbered.bytes,
+        totals: Totals { files: numbered.files, dirs, size_bytes: numbered.bytes },
     };
     Ok((writer.put_root(&root)?, dirs))
 }

@@ -69,8 +69,8 @@ impl From<StoreError> for Failed {
 pub(super) fn outcome_of(errno: Errno) -> Outcome {
     match errno {
         Errno::NOENT | Errno::NOTDIR | Errno::STALE => Outcome::Gone,
-        // A symbolic link or a socket stands where the file was.
-        Errno::LOOP | Errno::NXIO => Outcome::Unreadable(WhyUnreadable::Changing),
+        // A symbolic link, a socket or a directory stands where the file was.
+        Errno::LOOP | Errno::NXIO | Errno::ISDIR => Outcome::Unreadable(WhyUnreadable::Changing),
         errno => Outcome::Unreadable(WhyUnreadable::Content(errno)),
     }
 }

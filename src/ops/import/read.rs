@@ -28,6 +28,8 @@ pub(super) fn read_files(
     plan: &Plan,
 ) -> Result<ReadTotals, ImportError> {
     let places = plan.unread(tree);
+    let bytes = places.iter().filter_map(|&place| tree.inode(place)).map(|inode| inode.seen.attr.size).sum();
+    context.progress.walked(places.len() as u64, bytes);
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let reading = Reading { context, writer, tree, places: &places, next, stop };
     let results = in_parallel(context.threads.min(places.len().max(1)), || reading.work());
