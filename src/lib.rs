@@ -12,8 +12,6 @@ pub mod overlay;
 
 pub mod store;
 
-pub mod ops;
-
 pub mod fuse;
 
 pub mod ops;
