@@ -120,9 +120,7 @@ fn apply(attr: &mut Attr, set: &SetAttr, caller: Caller) {
         if caller.uid != 0 {
             attr.perm = without_privileges(attr.perm);
         }
-        if size != attr.size {
-            attr.mtime = caller.now;
-        }
+        attr.mtime = caller.now;
         attr.size = size;
     }
     attr.perm = set.perm.map_or(attr.perm, |perm| perm & 0o7777);

@@ -130,6 +130,9 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
             if mode.contains(RenameMode::EXCHANGE) {
                 let target = target.ok_or(Error::NotFound)?;
                 refuse_loop(txn, &target, from.0)?;
+                if target.ino == source.ino {
+                    return Ok(());
+                }
                 return exchange(txn, from, &source, to, &target);
             }
             if target.as_ref().is_some_and(|target| target.ino == source.ino) {
@@ -233,7 +236,7 @@ fn exchange(
 
 /// `RENAME_WHITEOUT` leaves a character device 0:0 where the file was.
 fn whiteout_device(txn: &mut Txn<'_>, from: (Ino, &[u8]), source: &Target) -> Result<(), Stop> {
-    let ino = txn.fresh_inode(from.0, Kind::CharDevice, 0);
+    let ino = txn.fresh_inode(from.0, Kind::CharDevice, 0)?;
     // The name was taken away in this change, so it hides nothing of the base any more.
     let gone = Target { hides_base: false, ..source.clone() };
     txn.link(from.0, from.1, ino, Kind::CharDevice, Some(&gone))

@@ -195,26 +195,26 @@ impl<'a> Txn<'a> {
         if self.view.target(parent, &name)?.is_some() {
             return Err(Error::Exists.into());
         }
-        let ino = self.fresh_inode(parent, kind, perm);
-        if dir.perm & S_ISGID != 0 {
-            let attr = &mut self.draft(ino)?.attr;
-            attr.gid = dir.gid;
-            if kind == Kind::Dir {
-                attr.perm |= S_ISGID;
-            }
-        }
+        let ino = self.fresh_inode(parent, kind, perm)?;
         self.touch_dir(parent, if kind == Kind::Dir { 1 } else { 0 })?;
         self.records.push(Record::Link { parent, name, ino, kind });
         self.draft(ino)
     }
 
     /// The draft of an inode that nothing names yet, owned by the caller; returns its number.
-    pub fn fresh_inode(&mut self, parent: Ino, kind: Kind, perm: u16) -> Ino {
+    pub fn fresh_inode(&mut self, parent: Ino, kind: Kind, perm: u16) -> Result<Ino, Stop> {
+        let dir = self.attr(parent)?;
         let ino = self.next_ino;
         self.next_ino += 1;
-        let attr = Attr::new(ino, kind, perm, self.caller.uid, self.caller.gid, self.now());
+        let mut attr = Attr::new(ino, kind, perm, self.caller.uid, self.caller.gid, self.now());
+        if dir.perm & S_ISGID != 0 {
+            attr.gid = dir.gid;
+            if kind == Kind::Dir {
+                attr.perm |= S_ISGID;
+            }
+        }
         self.drafts.push(InodeRecord { attr, parent, origin: Origin::New, symlink: Box::default() });
-        ino
+        Ok(ino)
     }
 
     /// Lets a name stand for an inode; `replaces` is what it stood for.
