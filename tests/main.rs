@@ -1,4 +1,6 @@
-//! Tests.
+//! Tests of the library through its public interface.
+#![allow(clippy::unwrap_used, missing_docs)]
 
+mod generated;
 mod import;
 mod store;
