@@ -12,6 +12,8 @@ pub mod overlay;
 
 pub mod store;
 
+pub mod delta;
+
 pub mod fuse;
 
 pub mod ops;

@@ -1,6 +1,7 @@
 //! Tests of the library through its public interface.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod crash;
 mod generated;
 mod import;
 mod store;

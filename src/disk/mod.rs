@@ -4,14 +4,18 @@
 //! was written and what was synced, and lose the rest as a power cut would. It knows nothing of what the files mean.
 //! Every error that leaves it names the path it is about.
 
+mod errno;
 mod real;
+pub mod sim;
 
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use errno::errno;
 pub use real::RealDisk;
+pub use sim::SimDisk;
 
 /// How to open a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,13 @@ pub trait DiskFile: Send + Sync + Debug {
     /// What `fallocate(2)` says, but for `EOPNOTSUPP`.
     fn punch(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
 
+    /// Takes disk space for a range ahead of the writes to it, so that these cannot run out of it. The length and the
+    /// bytes stay. A file system that cannot do it is no error.
+    ///
+    /// # Errors
+    /// What `fallocate(2)` says, but for `EOPNOTSUPP`.
+    fn allocate(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
+
     /// Bytes that the file takes on the disk.
     ///
     /// # Errors
@@ -88,6 +99,23 @@ pub trait DiskFile: Send + Sync + Debug {
 
 /// A shared open file.
 pub type File = Arc<dyn DiskFile>;
+
+/// The space of the file system that a directory is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Bytes of one block.
+    pub block_bytes: u32,
+    /// Blocks in all.
+    pub blocks: u64,
+    /// Free blocks.
+    pub blocks_free: u64,
+    /// Free blocks that this user may use.
+    pub blocks_available: u64,
+    /// Files that fit in all; 0 when there is no limit.
+    pub inodes: u64,
+    /// Files that still fit.
+    pub inodes_free: u64,
+}
 
 /// A disk: names of files, and what can be done to them. Paths are absolute.
 pub trait Disk: Send + Sync + Debug {
@@ -132,4 +160,10 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// What `fsync(2)` says.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// The space of the file system that a directory is on.
+    ///
+    /// # Errors
+    /// What `statvfs(3)` says.
+    fn space(&self, dir: &Path) -> io::Result<DiskSpace>;
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 
-use super::{Disk, DiskFile, File, Open};
+use super::{Disk, DiskFile, DiskSpace, File, Open};
 
 /// The disk of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,8 +20,8 @@ struct RealFile {
     path: PathBuf,
 }
 
-/// An error that says which file it is about, of the same kind and errno class as `error`.
-fn at(path: &Path, error: io::Error) -> io::Error {
+/// An error that says which file it is about, of the same kind; [`super::errno`] still finds the number.
+pub(super) fn at(path: &Path, error: io::Error) -> io::Error {
     struct AtPath(PathBuf, io::Error);
     impl std::fmt::Debug for AtPath {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,6 +82,19 @@ impl Disk for RealDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         fs::File::open(dir).and_then(|file| file.sync_all()).map_err(|error| at(dir, error))
     }
+
+    fn space(&self, dir: &Path) -> io::Result<DiskSpace> {
+        let stat = rustix::fs::statvfs(dir).map_err(|error| at(dir, error.into()))?;
+        // `statvfs` counts in fragments.
+        Ok(DiskSpace {
+            block_bytes: u32::try_from(stat.f_frsize).unwrap_or(4096),
+            blocks: stat.f_blocks,
+            blocks_free: stat.f_bfree,
+            blocks_available: stat.f_bavail,
+            inodes: stat.f_files,
+            inodes_free: stat.f_ffree,
+        })
+    }
 }
 
 impl DiskFile for RealFile {
@@ -99,8 +112,18 @@ impl DiskFile for RealFile {
     }
 
     fn write_at(&self, offset: u64, bufs: &[&[u8]]) -> io::Result<()> {
-        let mut slices: Vec<IoSlice<'_>> = bufs.iter().map(|buf| IoSlice::new(buf)).collect();
-        let mut rest = slices.as_mut_slice();
+        // A write is on the path of every file-system call: no allocation for the usual handful of buffers.
+        let mut few = [IoSlice::new(&[]); 4];
+        let mut many = Vec::new();
+        let mut rest = if let Some(few) = few.get_mut(..bufs.len()) {
+            few
+        } else {
+            many.resize(bufs.len(), IoSlice::new(&[]));
+            many.as_mut_slice()
+        };
+        for (slice, buf) in rest.iter_mut().zip(bufs) {
+            *slice = IoSlice::new(buf);
+        }
         let mut at_offset = offset;
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
@@ -132,6 +155,13 @@ impl DiskFile for RealFile {
     fn punch(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
         let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         match rustix::fs::fallocate(&self.file, how, offset, len_bytes) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(at(&self.path, error.into())),
+        }
+    }
+
+    fn allocate(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, offset, len_bytes) {
             Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
             Err(error) => Err(at(&self.path, error.into())),
         }

@@ -1,0 +1,268 @@
+//! Making a delta, and opening one: find the log that counts, replay it, cut off its torn tail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::commit::{Commit, Durable};
+use super::error::ReplayError;
+use super::frame::{self, FrameKind, LogHeader, Summed, SyncMark};
+use super::log::Log;
+use super::scan::{Frames, Scan, scan};
+use super::segments::{Segment, Segments};
+use super::{Delta, DeltaError, Settings, Shared};
+use crate::disk::{Disk, File, Open};
+use crate::model::{Record, Writer};
+
+/// Takes the batches of a delta in order.
+pub type Replay<'a> = &'a mut dyn FnMut(Vec<Record>) -> Result<(), ReplayError>;
+
+const FIRST_LOG: u32 = 1;
+
+/// The files of a delta by number.
+#[derive(Debug, Default)]
+struct Found {
+    logs: BTreeMap<u32, PathBuf>,
+    segments: BTreeMap<u32, PathBuf>,
+}
+
+impl Found {
+    fn list(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
+        let mut found = Self::default();
+        for path in disk.list(dir)? {
+            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('.'));
+            let Some((kind, Ok(number))) = name.map(|(kind, number)| (kind, number.parse())) else { continue };
+            match kind {
+                "log" => found.logs.insert(number, path),
+                "data" => found.segments.insert(number, path),
+                _ => None,
+            };
+        }
+        Ok(found)
+    }
+}
+
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, DeltaError> {
+    let file = disk.open(&dir.join("lock"), Open::CreateOrWrite)?;
+    if file.try_lock()? { Ok(file) } else { Err(DeltaError::Busy { path: dir.to_owned() }) }
+}
+
+/// Makes an empty, durable delta.
+pub(super) fn create(disk: &Arc<dyn Disk>, dir: &Path, settings: Settings) -> Result<Delta, DeltaError> {
+    disk.create_dir(dir)?;
+    let lock = lock(&**disk, dir)?;
+    if let Some(path) = Found::list(&**disk, dir)?.logs.into_values().next() {
+        let why = format!("`{}`: the delta exists already", path.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why).into());
+    }
+    let path = Segments::path_of_log(dir, FIRST_LOG);
+    let file = disk.open(&path, Open::CreateNew)?;
+    let header = LogHeader { number: FIRST_LOG, salt: settings.salt, first_seq: 1 };
+    let mut log = Log::create(file, path, header, settings.reserve_bytes)?;
+    let mark = SyncMark { covered: log.end, durable: 0, gone: Vec::new() };
+    log.mark(FrameKind::DumpEnd, |writer: &mut Writer| mark.encode(writer))?;
+    log.base_done();
+    log.file.sync_data()?;
+    disk.sync_dir(dir)?;
+    if let Some(parent) = dir.parent() {
+        disk.sync_dir(parent)?;
+    }
+    let segments = Segments::new(Arc::clone(disk), dir, settings.segment_bytes, FIRST_LOG + 1);
+    segments.add_file(FIRST_LOG, log.file.clone());
+    let commit = Commit::default();
+    let seq = log.next_seq() - 1;
+    commit.start(seq, Durable { seq, end: log.end });
+    Ok(Delta::of(Shared::new(dir, settings, lock, log, segments, commit)))
+}
+
+/// Opens a delta and replays it.
+pub(super) fn open(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    settings: Settings,
+    replay: Replay<'_>,
+) -> Result<Delta, DeltaError> {
+    let lock = lock(&**disk, dir)?;
+    let found = Found::list(&**disk, dir)?;
+    let (number, file, path, mut scan) = choose_log(&**disk, dir, &found)?;
+    let highest = found.logs.keys().chain(found.segments.keys()).max().copied().unwrap_or(number);
+    let segments = Segments::new(Arc::clone(disk), dir, settings.segment_bytes, 0);
+    segments.add_file(number, file.clone());
+    let mut lengths = BTreeMap::from([(number, u64::MAX)]);
+    for (&number, path) in &found.segments {
+        let file = disk.open(path, Open::Write)?;
+        lengths.insert(number, file.len()?);
+        segments.add_segment(Segment::new(number, file, !scan.clean));
+    }
+    let mut replayed = Replayed { segments: &segments, lengths, dir, path: &path, highest };
+    let cut = replayed.run(&*file, &mut scan, replay)?;
+    let next = replayed.highest.checked_add(1).ok_or_else(|| io::Error::other("file numbers used up"))?;
+    segments.set_next_number(next);
+    if cut || file.len()? > scan.end {
+        // Durable before anything is written behind it, so that the tail cannot come back.
+        file.set_len(scan.end)?;
+        file.sync_data()?;
+    }
+    let log = Log::resume(file, path, number, &scan, settings.reserve_bytes);
+    let shared = Shared::new(dir, settings, lock, log, segments, Commit::default());
+    shared.take_over(&scan, cut, &found);
+    remove_other_logs(disk, dir, number, &found, &shared)?;
+    Ok(Delta::of(shared))
+}
+
+/// The newest log that is complete and was not abandoned.
+fn choose_log(disk: &dyn Disk, dir: &Path, found: &Found) -> Result<(u32, File, PathBuf, Scan), DeltaError> {
+    let mut complete = Vec::new();
+    let mut abandoned: BTreeSet<u32> = BTreeSet::new();
+    let mut incomplete = None;
+    for (&number, path) in &found.logs {
+        let file = disk.open(path, Open::Write)?;
+        match scan(&*file, path)? {
+            Some(scan) if scan.complete => {
+                abandoned.extend(&scan.abandoned);
+                complete.push((number, file, path.clone(), scan));
+            }
+            other => incomplete = Some((path.clone(), other.map_or(0, |scan| scan.end))),
+        }
+    }
+    complete.retain(|(number, ..)| !abandoned.contains(number));
+    complete.pop().ok_or_else(|| {
+        let (path, offset) = incomplete.unwrap_or_else(|| (Segments::path_of_log(dir, FIRST_LOG), 0));
+        let why =
+            if found.logs.is_empty() { "there is no log" } else { "the state that the log begins with is not whole" };
+        DeltaError::Damaged { path, offset, why: why.into() }
+    })
+}
+
+/// Other logs go once the chosen one is durable: until then they may be all that a power cut leaves.
+fn remove_other_logs(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    number: u32,
+    found: &Found,
+    shared: &Shared,
+) -> Result<(), DeltaError> {
+    if found.logs.len() > 1 {
+        shared.sync()?;
+        disk.sync_dir(dir)?;
+        for (_, path) in found.logs.iter().filter(|(other, _)| **other != number) {
+            disk.remove(path)?;
+        }
+    }
+    Ok(())
+}
+
+struct Replayed<'a> {
+    segments: &'a Segments,
+    /// The length of each file when it was opened.
+    lengths: BTreeMap<u32, u64>,
+    dir: &'a Path,
+    path: &'a Path,
+    /// The highest number of a file that was ever named.
+    highest: u32,
+}
+
+impl Replayed<'_> {
+    /// Hands out all batches. Ends early, and says so, where data that was not durable is not what was written.
+    fn run(
+        &mut self,
+        file: &dyn crate::disk::DiskFile,
+        scan: &mut Scan,
+        replay: Replay<'_>,
+    ) -> Result<bool, DeltaError> {
+        let mut frames = Frames::new(file, scan.salt);
+        let mut at = frame::LOG_HEADER_BYTES as u64;
+        while at < scan.end {
+            let Some(frame) = frames.at(at)? else {
+                return Err(self.damaged(at, "a frame changed while it was read"));
+            };
+            let header = frame.header;
+            if matches!(header.kind, FrameKind::Batch | FrameKind::Dump) {
+                let batch = frame::decode_batch(frame.meta);
+                let (sums, records) = batch.map_err(|error| self.damaged(at, &error.to_string()))?;
+                if at >= scan.covered && !self.is_there(&sums)? {
+                    scan.end = at;
+                    scan.next_seq = header.seq;
+                    scan.previous = header.previous;
+                    return Ok(true);
+                }
+                self.check_places(at, &records, &scan.gone)?;
+                replay(records).map_err(|source| DeltaError::Replay {
+                    path: self.path.to_owned(),
+                    offset: at,
+                    source,
+                })?;
+            }
+            at += header.total_bytes() as u64;
+        }
+        self.highest = self.highest.max(scan.gone.last().copied().unwrap_or(0));
+        self.highest = self.highest.max(scan.abandoned.last().copied().unwrap_or(0));
+        Ok(false)
+    }
+
+    fn damaged(&self, offset: u64, why: &str) -> DeltaError {
+        DeltaError::Damaged { path: self.path.to_owned(), offset, why: why.into() }
+    }
+
+    /// Whether the data is what the sums say.
+    fn is_there(&self, sums: &[Summed]) -> Result<bool, DeltaError> {
+        let mut buf = Vec::new();
+        for Summed { place, len_bytes, sum } in sums {
+            let end = place.offset.checked_add(*len_bytes);
+            if !end.is_some_and(|end| self.lengths.get(&place.file).is_some_and(|len| end <= *len)) {
+                return Ok(false);
+            }
+            buf.resize(*len_bytes as usize, 0);
+            self.segments.read(*place, &mut buf)?;
+            if frame::data_sum(&buf) != *sum {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Refuses records that name data beyond the end of its segment, or in one that is missing.
+    fn check_places(&mut self, at: u64, records: &[Record], gone: &BTreeSet<u32>) -> Result<(), DeltaError> {
+        for record in records {
+            let Record::Write { place, len_bytes, .. } = record else { continue };
+            self.highest = self.highest.max(place.file);
+            if gone.contains(&place.file) {
+                continue;
+            }
+            let path = Segments::path_of_segment(self.dir, place.file);
+            let why = match (self.lengths.get(&place.file), place.offset.checked_add(*len_bytes)) {
+                (None, _) => format!("it is missing, but `{}` names it at byte {at}", self.path.display()),
+                (Some(len), Some(end)) if end <= *len => continue,
+                (Some(len), _) => {
+                    format!("it has only {len} bytes, but `{}` names more at byte {at}", self.path.display())
+                }
+            };
+            return Err(DeltaError::Damaged { path, offset: place.offset, why });
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Takes on what was found: what is durable, where to go on writing, what can be removed.
+    fn take_over(&self, scan: &Scan, cut: bool, found: &Found) {
+        let seq = scan.next_seq - 1;
+        if scan.clean && !cut {
+            self.commit.start(seq, Durable { seq, end: scan.end });
+        } else {
+            self.commit.start(seq, Durable { seq: 0, end: scan.covered });
+            self.commit.dirty.store(true, std::sync::atomic::Ordering::Release);
+            self.segments.soil_names();
+        }
+        for number in found.segments.keys().filter(|number| scan.gone.contains(number)) {
+            self.reclaim.remove_after_sync(*number);
+        }
+        let last = found.segments.keys().rev().find(|number| !scan.gone.contains(number));
+        if let Some(segment) = last.and_then(|number| self.segments.segment(*number))
+            && let Ok(len) = segment.file.len()
+        {
+            self.segments.resume(segment, len);
+        }
+    }
+}

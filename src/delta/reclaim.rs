@@ -1,0 +1,211 @@
+//! Giving back the space of data that nothing refers to.
+//!
+//! A range passes through these states, and a batch of ranges moves on together:
+//!
+//! 1. *released*: no batch from now on refers to it; the batches that say so may not be durable yet;
+//! 2. *unconfirmed*: a sync that covers those batches is under way;
+//! 3. *ready*: that sync succeeded, so no state that a recovery could give refers to the range;
+//! 4. *waiting*: a reader that looked up a place earlier may still be reading it. Readers hold an epoch; when a batch
+//!    starts to wait, a new epoch begins, and when nobody holds the old one any more the batch can go. Only one batch waits at a
+//!    time, since a reader of the old epoch may hold places of later batches too;
+//! 5. punched out of its segment, or removed with the file when nothing of it is left.
+//!
+//! Dead ranges that touch are merged, because only whole pages can be given back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::segments::Segments;
+use crate::model::Place;
+
+const PAGE_BYTES: u64 = 4096;
+
+/// A whole number of pages to give back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hole {
+    file: u32,
+    offset: u64,
+    len_bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    holes: Vec<Hole>,
+    files: BTreeSet<u32>,
+}
+
+impl Work {
+    fn is_empty(&self) -> bool {
+        self.holes.is_empty() && self.files.is_empty()
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.holes.extend(other.holes);
+        self.files.extend(other.files);
+    }
+}
+
+/// The dead ranges of one file, by start; they do not touch.
+#[derive(Debug, Default)]
+struct Ranges {
+    ends: BTreeMap<u64, u64>,
+    total_bytes: u64,
+    /// Bytes whose pages were given back.
+    punched_bytes: u64,
+}
+
+impl Ranges {
+    /// Adds a range; returns the one it has become part of.
+    fn add(&mut self, mut start: u64, mut end: u64) -> (u64, u64) {
+        while let Some((&other, &other_end)) = self.ends.range(..=end).next_back() {
+            if other_end < start {
+                break;
+            }
+            self.ends.remove(&other);
+            self.total_bytes -= other_end - other;
+            start = start.min(other);
+            end = end.max(other_end);
+        }
+        self.ends.insert(start, end);
+        self.total_bytes += end - start;
+        (start, end)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Stages {
+    dead: HashMap<u32, Ranges>,
+    unconfirmed: Work,
+    ready: Work,
+    waiting: Option<(Arc<()>, Work)>,
+    /// Files that are on their way out; they are named once in a sync mark.
+    leaving: BTreeSet<u32>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Reclaim {
+    released: Mutex<Vec<(Place, u64)>>,
+    epoch: Mutex<Arc<()>>,
+    stages: Mutex<Stages>,
+}
+
+impl Reclaim {
+    pub fn pin(&self) -> Arc<()> {
+        Arc::clone(&self.epoch.lock())
+    }
+
+    pub fn release(&self, ranges: &[(Place, u64)]) {
+        self.released.lock().extend(ranges.iter().filter(|(_, len)| *len > 0));
+    }
+
+    /// State 1 to 2. To be called before the sync takes the log's end. Returns the segments that the sync mark is to
+    /// call gone: those with nothing left in them.
+    pub fn begin_sync(&self, segments: &Segments) -> Vec<u32> {
+        let released = std::mem::take(&mut *self.released.lock());
+        let mut stages = self.stages.lock();
+        let stages = &mut *stages;
+        let mut touched = BTreeSet::new();
+        for (place, len_bytes) in released {
+            let (start, end) = (place.offset, place.offset + len_bytes);
+            let (merged_start, merged_end) = stages.dead.entry(place.file).or_default().add(start, end);
+            if segments.segment(place.file).is_none() || stages.leaving.contains(&place.file) {
+                continue;
+            }
+            touched.insert(place.file);
+            // Pages that the range touches, as far as the merged range holds them wholly.
+            let from = merged_start.next_multiple_of(PAGE_BYTES).max(start - start % PAGE_BYTES);
+            let upto = (merged_end - merged_end % PAGE_BYTES).min(end.next_multiple_of(PAGE_BYTES));
+            if from < upto {
+                stages.unconfirmed.holes.push(Hole { file: place.file, offset: from, len_bytes: upto - from });
+            }
+        }
+        let current = segments.current().map(|(number, _)| number);
+        for number in touched {
+            let len = segments.segment(number).and_then(|segment| segment.file.len().ok());
+            let dead = stages.dead.get(&number).map_or(0, |ranges| ranges.total_bytes);
+            if current != Some(number) && len.is_some_and(|len| dead >= len) {
+                stages.unconfirmed.files.insert(number);
+                stages.leaving.insert(number);
+            }
+        }
+        stages.unconfirmed.files.iter().copied().collect()
+    }
+
+    /// Has a file removed after the next successful sync.
+    pub fn remove_after_sync(&self, number: u32) {
+        let mut stages = self.stages.lock();
+        stages.unconfirmed.files.insert(number);
+        stages.leaving.insert(number);
+    }
+
+    /// Has a file removed once nobody reads it any more; nothing durable refers to it already.
+    pub fn remove_file(&self, number: u32) {
+        let mut stages = self.stages.lock();
+        stages.ready.files.insert(number);
+        stages.leaving.insert(number);
+    }
+
+    /// State 2 to 3: what `begin_sync` took is confirmed.
+    pub fn sync_done(&self) {
+        let mut stages = self.stages.lock();
+        let confirmed = std::mem::take(&mut stages.unconfirmed);
+        stages.ready.absorb(confirmed);
+    }
+
+    /// States 3 to 5, as far as readers allow. Never waits for them.
+    ///
+    /// # Errors
+    /// The first error of the disk; what could not be given back stays where it is and is counted as dead.
+    pub fn advance(&self, segments: &Segments) -> io::Result<()> {
+        let Some(mut stages) = self.stages.try_lock() else { return Ok(()) };
+        loop {
+            if let Some((epoch, _)) = &mut stages.waiting
+                && Arc::get_mut(epoch).is_none()
+            {
+                return Ok(());
+            }
+            if let Some((_, work)) = stages.waiting.take() {
+                stages.carry_out(work, segments)?;
+            }
+            if stages.ready.is_empty() {
+                return Ok(());
+            }
+            let work = std::mem::take(&mut stages.ready);
+            let old = std::mem::take(&mut *self.epoch.lock());
+            stages.waiting = Some((old, work));
+        }
+    }
+
+    /// Bytes of dead ranges that still take space.
+    pub fn dead_bytes(&self) -> u64 {
+        let stages = self.stages.lock();
+        stages.dead.values().map(|ranges| ranges.total_bytes.saturating_sub(ranges.punched_bytes)).sum()
+    }
+
+    /// Dead bytes of one file.
+    pub fn dead_bytes_of(&self, number: u32) -> u64 {
+        self.stages.lock().dead.get(&number).map_or(0, |ranges| ranges.total_bytes)
+    }
+}
+
+impl Stages {
+    fn carry_out(&mut self, work: Work, segments: &Segments) -> io::Result<()> {
+        let mut result = Ok(());
+        for number in &work.files {
+            self.dead.remove(number);
+            self.leaving.remove(number);
+            result = result.and(segments.remove(*number));
+        }
+        for hole in work.holes.iter().filter(|hole| !work.files.contains(&hole.file)) {
+            let Some(segment) = segments.segment(hole.file) else { continue };
+            match segment.file.punch(hole.offset, hole.len_bytes) {
+                Ok(()) => self.dead.entry(hole.file).or_default().punched_bytes += hole.len_bytes,
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,4 @@
+//! The delta on a disk that fails and loses power.
+
+mod basics;
+mod scene;
