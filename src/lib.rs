@@ -1,7 +1,7 @@
 //! Copy-on-write workspaces: sources, sessions, and the mounts that make them live.
 //!
 //! The modules stand in reading order. Imports go one way only, which a test enforces:
-//! `cli → ops → {catalog, store, delta, overlay} → {model, disk}`, `fuse → overlay`, `daemon → {fuse, ops}`.
+//! `cli → ops → {catalog, store, delta, daemon} → overlay → {model, disk}`, `daemon → fuse → overlay`.
 //! ARCHITECTURE.md tells the whole story.
 
 pub mod model;
@@ -14,8 +14,16 @@ pub mod store;
 
 pub mod delta;
 
+pub mod catalog;
+
+pub mod config;
+
 pub mod fuse;
+
+pub mod daemon;
 
 pub mod ops;
 
-pub mod daemon;
+pub mod ui;
+
+pub mod cli;

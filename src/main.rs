@@ -1,3 +1,5 @@
 //! The `aether` command.
 
-fn main() {}
+fn main() -> aether::cli::Exit {
+    aether::cli::main(std::env::args_os().collect())
+}

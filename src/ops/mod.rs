@@ -1,5 +1,25 @@
 //! The use cases, one module a verb: what the command line and the tests both call.
+//!
+//! A use case takes a [`Context`] and values, does its work in one catalog transaction, and returns a result. It prints
+//! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
+pub mod context;
+pub mod doctor;
+mod error;
 pub mod import;
+pub mod mounts;
+pub mod names;
 pub mod rules;
 pub mod seal;
+pub mod session_create;
+pub mod session_delete;
+pub mod session_list;
+pub mod session_rename;
+pub mod session_status;
+pub mod source_delete;
+pub mod source_list;
+pub mod source_rename;
+
+pub use crate::catalog::{Base, ImportSettings, NewSource, ObjectType, Revision, Session, Source, SourceKind, Status};
+pub use context::Context;
+pub use error::{Error, Kind};

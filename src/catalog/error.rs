@@ -1,0 +1,122 @@
+//! What can go wrong in the catalog.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{NameError, ObjectType};
+
+/// Why the catalog could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing has this name, id or prefix.
+    #[error("there is no {kind} `{key}`")]
+    NotFound {
+        /// What was looked for.
+        kind: ObjectType,
+        /// As the user wrote it.
+        key: String,
+    },
+    /// Several ids begin like this.
+    #[error("`{key}` stands for more than one {kind}: {}", .candidates.join(", "))]
+    Ambiguous {
+        /// What was looked for.
+        kind: ObjectType,
+        /// As the user wrote it.
+        key: String,
+        /// Those that it could be, each as `id (name)`; at most ten.
+        candidates: Vec<String>,
+    },
+    /// The source has no revision of this number.
+    #[error("source `{source_name}` has no revision {number}")]
+    NoRevision {
+        /// The source's name.
+        source_name: String,
+        /// The number asked for; 0 where any would have done.
+        number: u64,
+        /// The newest, if there is one.
+        newest: Option<u64>,
+    },
+    /// Another object of the kind has the name.
+    #[error("there is a {kind} `{name}` already")]
+    Exists {
+        /// The kind.
+        kind: ObjectType,
+        /// The name.
+        name: String,
+    },
+    /// The text cannot be a name.
+    #[error("`{name}` cannot be the name of a {kind}: {why}")]
+    BadName {
+        /// The kind.
+        kind: ObjectType,
+        /// The text.
+        name: String,
+        /// The rule it breaks.
+        why: NameError,
+    },
+    /// A newer version of the program wrote the catalog.
+    #[error("the catalog `{}` was written by a newer version of aether (format {found}, this one knows {known})", .path.display())]
+    Future {
+        /// The catalog's file.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+    /// The file is no catalog.
+    #[error("`{}` is not an aether catalog", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row holds what this version never wrote.
+    #[error("the catalog `{}` is damaged: {what}", .path.display())]
+    Damaged {
+        /// The catalog's file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// Others held the catalog for longer than the busy time-out.
+    #[error("the catalog `{}` is in use by other commands", .path.display())]
+    Busy {
+        /// The catalog's file.
+        path: PathBuf,
+    },
+    /// The data base failed.
+    #[error("the catalog `{}`: {source}", .path.display())]
+    Sql {
+        /// The catalog's file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The disk failed.
+    #[error("`{}`: {source}", .path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Sorts an SQLite error into the kinds that callers tell apart.
+    pub(super) fn sql(path: &std::path::Path, error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: error.to_string() },
+            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
+            _ => match error {
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..) => Self::Damaged { path, what: error.to_string() },
+                other => Self::Sql { path, source: other },
+            },
+        }
+    }
+}

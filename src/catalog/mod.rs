@@ -1,0 +1,204 @@
+//! The catalog: every object that a command can name, in one SQLite file.
+//!
+//! It holds names, numbers and hashes, never file content and never a live delta. Its rules:
+//!
+//! - Every command that changes something is one transaction ([`Catalog::write`]) with one row in `operation`, and a
+//!   line in `event` for each thing that changed. It happened wholly or not at all.
+//! - When [`Catalog::write`] returns, what it did survives a power cut.
+//! - Nothing slow happens inside a write transaction: whoever needs the disk does that first.
+//! - Times, actors and randomness come from the caller, in an [`Act`].
+//! - SQL stands beside the function that runs it, one file an object.
+
+mod error;
+mod event;
+mod id;
+mod migrate;
+mod name;
+mod open;
+mod operation;
+mod resolve;
+mod revision;
+mod session;
+mod source;
+mod tag;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+
+pub use error::Error;
+pub use event::Event;
+pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
+pub use migrate::FORMAT;
+pub use name::{MAX_BYTES as NAME_MAX_BYTES, NameError, check as check_name};
+pub use open::file_in;
+pub use operation::Operation;
+pub use revision::{NewRevision, Revision};
+pub use session::{Base, Session, Status};
+pub use source::{ImportSettings, NewSource, Source, SourceKind};
+
+/// Who does something, when, as what, and with which luck.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// The actor's name.
+    pub actor: String,
+    /// The command, as the operation log shows it.
+    pub command: String,
+    /// Nanoseconds since the Unix epoch.
+    pub now_ns: i64,
+    /// Random bytes that new ids are derived from.
+    pub seed: [u8; 32],
+}
+
+/// An open catalog.
+#[derive(Debug)]
+pub struct Catalog {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Catalog {
+    /// Opens the catalog below a data directory; makes it, and the directory, if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Future`], [`Error::Foreign`], [`Error::Damaged`], or what the disk says.
+    pub fn open(data_dir: &Path) -> Result<Self, Error> {
+        let (path, connection) = open::open(data_dir)?;
+        Ok(Self { path, connection })
+    }
+
+    /// Opens the catalog below a data directory as it is, of whatever format; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], or what the disk says.
+    pub fn open_existing(data_dir: &Path) -> Result<Option<Self>, Error> {
+        let path = open::file_in(data_dir);
+        Ok(open::connect(&path)?.map(|connection| Self { path, connection }))
+    }
+
+    /// Read access. Each call on it sees one moment; two calls may see two.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View { path: &self.path, connection: &self.connection }
+    }
+
+    /// Does one command: runs `change` in one transaction, with one operation row. If it fails nothing has happened.
+    ///
+    /// # Errors
+    /// What `change` says, or [`Error`] of the transaction itself.
+    pub fn write<T, E: From<Error>>(
+        &mut self,
+        act: &Act,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let path = self.path.clone();
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| Error::sql(&path, error))?;
+        let operation = operation::insert(&View { path: &path, connection: &transaction }, act)?;
+        let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0 };
+        let result = change(&mut tx)?;
+        transaction.commit().map_err(|error| Error::sql(&path, error))?;
+        Ok(result)
+    }
+
+    /// The number of the file's format.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn format(&self) -> Result<i64, Error> {
+        migrate::format(&self.path, &self.connection)
+    }
+
+    /// What SQLite's integrity check finds, nothing if all is well.
+    ///
+    /// # Errors
+    /// What SQLite says when it cannot check.
+    pub fn problems(&self) -> Result<Vec<String>, Error> {
+        let found = self.view().rows("PRAGMA integrity_check(20)", [], |row| row.get::<_, String>(0))?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+}
+
+/// Read access to the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'c> {
+    path: &'c Path,
+    connection: &'c Connection,
+}
+
+impl View<'_> {
+    /// All rows of a query.
+    fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let query = || self.connection.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<_>, _>>();
+        query().map_err(|error| Error::sql(self.path, error))
+    }
+
+    /// The first row of a query, if there is one.
+    fn row<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.rows(sql, params, read)?.into_iter().next())
+    }
+}
+
+/// The transaction of one command.
+#[derive(Debug)]
+pub struct Tx<'c> {
+    path: &'c Path,
+    transaction: &'c Transaction<'c>,
+    act: &'c Act,
+    operation: i64,
+    ids: u32,
+}
+
+impl<'c> Tx<'c> {
+    /// Read access that sees what this transaction changed.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View { path: self.path, connection: self.transaction }
+    }
+
+    /// The row of this command in the operation log.
+    #[must_use]
+    pub fn operation(&self) -> i64 {
+        self.operation
+    }
+
+    fn act(&self) -> &'c Act {
+        self.act
+    }
+
+    /// Runs a statement; returns the number of rows it changed.
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, Error> {
+        let run = || self.transaction.deref().prepare_cached(sql)?.execute(params);
+        run().map_err(|error| Error::sql(self.path, error))
+    }
+
+    /// An id that no object of the type has.
+    fn fresh_id(&mut self, kind: ObjectType) -> Result<String, Error> {
+        loop {
+            self.ids += 1;
+            let hash = blake3::keyed_hash(&self.act.seed, &self.ids.to_le_bytes());
+            let mut random = [0; 8];
+            random.copy_from_slice(&hash.as_bytes()[..8]);
+            let id = id::from_random(kind, u64::from_le_bytes(random));
+            if !self.view().id_is_taken(kind, &id)? {
+                return Ok(id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Sessions: a base, a status and a name. Their content is a frozen root and a delta, which are not here.
+
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde_json::json;
+
+use crate::model::RootId;
+
+use super::revision::root_id;
+use super::{Error, ObjectType, Tx, View};
+
+/// Where a session stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// At work.
+    Active,
+    /// A review was asked for.
+    Review,
+    /// An approval is wanted.
+    PendingApproval,
+    /// A merge left conflicts.
+    Conflict,
+    /// Sealed, without live files.
+    Archived,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 5] = [Self::Active, Self::Review, Self::PendingApproval, Self::Conflict, Self::Archived];
+
+    /// The stable word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Review => "review",
+            Self::PendingApproval => "pending-approval",
+            Self::Conflict => "conflict",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// The status that a word stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word)
+    }
+}
+
+/// What a session stands on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base {
+    /// The frozen tree; `None` for a session that began empty. The session holds it, whatever becomes of the source.
+    pub root: Option<RootId>,
+    /// The id of the source it came from.
+    pub source: Option<String>,
+    /// The number of the revision it came from.
+    pub revision: Option<u64>,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands in its life.
+    pub status: Status,
+    /// What it stands on.
+    pub base: Base,
+    /// The name of the source it came from, also when that is deleted.
+    pub source_name: Option<String>,
+    /// The id of the session it was forked from.
+    pub parent: Option<String>,
+    /// When it was made, in nanoseconds since the Unix epoch.
+    pub created_ns: i64,
+    /// When it last changed in the catalog.
+    pub updated_ns: i64,
+    /// Who made it.
+    pub actor: String,
+}
+
+const SELECT: &str = "SELECT session.id, session.name, status, base_root, base_source, base_revision, source.name,
+    parent, session.created_ns, session.updated_ns, session.actor
+    FROM session LEFT JOIN source ON source.id = base_source";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let status: String = row.get(2)?;
+    let status = Status::from_word(&status).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(2, Type::Text, format!("a session with status `{status}`").into())
+    })?;
+    let root = match row.get_ref(3)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(root_id(row, 3)?),
+    };
+    Ok(Session {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        status,
+        base: Base { root, source: row.get(4)?, revision: row.get(5)? },
+        source_name: row.get(6)?,
+        parent: row.get(7)?,
+        created_ns: row.get(8)?,
+        updated_ns: row.get(9)?,
+        actor: row.get(10)?,
+    })
+}
+
+impl View<'_> {
+    /// All sessions that are not deleted, by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sessions(&self) -> Result<Vec<Session>, Error> {
+        self.rows(&format!("{SELECT} WHERE session.deleted_ns IS NULL ORDER BY session.name"), [], read)
+    }
+
+    /// The sessions that stand on a source, by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sessions_on(&self, source_id: &str) -> Result<Vec<Session>, Error> {
+        let sql = format!("{SELECT} WHERE base_source = ?1 AND session.deleted_ns IS NULL ORDER BY session.name");
+        self.rows(&sql, [source_id], read)
+    }
+
+    /// The session with this name, id or prefix.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`], or what SQLite says.
+    pub fn session(&self, key: &str) -> Result<Session, Error> {
+        let id = self.resolve(ObjectType::Session, key)?;
+        let found = self.row(&format!("{SELECT} WHERE session.id = ?1"), [&id], read)?;
+        found.ok_or_else(|| Error::NotFound { kind: ObjectType::Session, key: key.to_owned() })
+    }
+}
+
+impl Tx<'_> {
+    /// Makes a session; returns its id.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::Exists`], or what SQLite says.
+    pub fn create_session(&mut self, name: &str, base: &Base, parent: Option<&str>) -> Result<String, Error> {
+        self.view().check_free(ObjectType::Session, name)?;
+        let id = self.fresh_id(ObjectType::Session)?;
+        let act = self.act();
+        self.execute(
+            "INSERT INTO session (id, name, base_root, base_source, base_revision, parent, created_ns, updated_ns,
+                 actor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+            (
+                &id,
+                name,
+                base.root.as_ref().map(|root| &root.0.0[..]),
+                &base.source,
+                base.revision,
+                parent,
+                act.now_ns,
+                &act.actor,
+            ),
+        )?;
+        let details = json!({ "name": name, "source": base.source, "revision": base.revision });
+        self.event("session.create", ObjectType::Session, &id, &details)?;
+        Ok(id)
+    }
+
+    /// Gives a session another name.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::Exists`], or what SQLite says.
+    pub fn rename_session(&mut self, session: &Session, name: &str) -> Result<(), Error> {
+        self.view().check_free(ObjectType::Session, name)?;
+        let now = self.act().now_ns;
+        self.execute("UPDATE session SET name = ?2, updated_ns = ?3 WHERE id = ?1", (&session.id, name, now))?;
+        let details = json!({ "from": session.name, "to": name });
+        self.event("session.rename", ObjectType::Session, &session.id, &details)
+    }
+
+    /// Marks a session as deleted.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn delete_session(&mut self, session: &Session) -> Result<(), Error> {
+        let now = self.act().now_ns;
+        self.execute("UPDATE session SET deleted_ns = ?2, updated_ns = ?2 WHERE id = ?1", (&session.id, now))?;
+        self.event("session.delete", ObjectType::Session, &session.id, &json!({ "name": session.name }))
+    }
+
+    /// Changes a session's status.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_session_status(&mut self, session: &Session, status: Status) -> Result<(), Error> {
+        let now = self.act().now_ns;
+        let sql = "UPDATE session SET status = ?2, updated_ns = ?3 WHERE id = ?1";
+        self.execute(sql, (&session.id, status.word(), now))?;
+        let details = json!({ "from": session.status.word(), "to": status.word() });
+        self.event("session.status", ObjectType::Session, &session.id, &details)
+    }
+}

@@ -1,0 +1,184 @@
+//! Tests of the catalog through its public face.
+
+use tempfile::TempDir;
+
+use crate::model::{ObjectId, RootId};
+
+use super::*;
+
+fn act(seed: u8) -> Act {
+    Act { actor: "ann".into(), command: "test".into(), now_ns: i64::from(seed), seed: [seed; 32] }
+}
+
+fn open() -> (TempDir, Catalog) {
+    let dir = TempDir::new().unwrap();
+    let catalog = Catalog::open(&dir.path().join("data")).unwrap();
+    (dir, catalog)
+}
+
+fn new_source(name: &str) -> NewSource {
+    NewSource {
+        name: name.into(),
+        kind: SourceKind::Dir,
+        origin: Some(std::ffi::OsString::from_vec(b"/src/\xff\n".to_vec()).into()),
+        import: ImportSettings { excludes: vec!["*.o'; --".into()], respect_gitignore: true, skip_unreadable: false },
+        scratch: vec!["target/**".into()],
+    }
+}
+
+fn new_revision(byte: u8) -> NewRevision {
+    let root = RootId(ObjectId([byte; 32]));
+    NewRevision { root, files: 1, dirs: 2, size_bytes: 3, duration_ns: 4, left_out: vec!["a\u{1b}[1m".into()] }
+}
+
+use std::os::unix::ffi::OsStringExt;
+
+#[test]
+fn what_was_written_is_read_back_by_the_next_process() {
+    let (dir, mut catalog) = open();
+    let new = new_source("web");
+    let id = catalog
+        .write::<_, Error>(&act(1), |tx| {
+            let id = tx.create_source(&new)?;
+            assert_eq!(tx.create_revision(&id, &new_revision(7))?, 1);
+            assert_eq!(tx.create_revision(&id, &new_revision(8))?, 2);
+            Ok(id)
+        })
+        .unwrap();
+    drop(catalog);
+    let catalog = Catalog::open(&dir.path().join("data")).unwrap();
+    let source = catalog.view().source("web").unwrap();
+    assert_eq!((&source.id, &source.origin, &source.import), (&id, &new.origin, &new.import));
+    assert_eq!(catalog.view().revision(&source, None).unwrap().root, new_revision(8).root);
+    assert_eq!(catalog.view().revision(&source, Some(1)).unwrap().left_out, new_revision(7).left_out);
+    assert!(matches!(catalog.view().revision(&source, Some(3)), Err(Error::NoRevision { newest: Some(2), .. })));
+    assert_eq!(catalog.view().operations(10).unwrap().len(), 1);
+    assert_eq!(catalog.view().events(0, 10).unwrap().len(), 3);
+    assert!(catalog.problems().unwrap().is_empty());
+}
+
+#[test]
+fn a_failed_command_leaves_no_trace() {
+    let (_dir, mut catalog) = open();
+    let result = catalog.write::<(), Error>(&act(1), |tx| {
+        tx.create_source(&new_source("web"))?;
+        tx.create_source(&new_source("web")).map(|_| ())
+    });
+    assert!(matches!(result, Err(Error::Exists { .. })));
+    assert!(catalog.view().sources().unwrap().is_empty());
+    assert!(catalog.view().operations(10).unwrap().is_empty());
+    assert!(catalog.view().events(0, 10).unwrap().is_empty());
+}
+
+#[test]
+fn a_name_is_free_again_once_its_object_is_deleted_and_sessions_keep_their_base() {
+    let (_dir, mut catalog) = open();
+    catalog
+        .write::<_, Error>(&act(1), |tx| {
+            let source = tx.create_source(&new_source("web"))?;
+            let revision = tx.create_revision(&source, &new_revision(7))?;
+            let root = Some(new_revision(7).root);
+            let base = Base { root, source: Some(source), revision: Some(revision) };
+            tx.create_session("fix", &base, None)
+        })
+        .unwrap();
+    let source = catalog.view().source("web").unwrap();
+    assert_eq!(catalog.view().sessions_on(&source.id).unwrap().len(), 1);
+    catalog.write::<_, Error>(&act(2), |tx| tx.delete_source(&source)).unwrap();
+    assert!(matches!(catalog.view().source("web"), Err(Error::NotFound { .. })));
+    assert!(matches!(catalog.view().source(&source.id), Err(Error::NotFound { .. })));
+    catalog.write::<_, Error>(&act(3), |tx| tx.create_source(&new_source("web"))).unwrap();
+    let session = catalog.view().session("fix").unwrap();
+    assert_eq!(session.base.root, Some(new_revision(7).root));
+    assert_eq!(session.source_name.as_deref(), Some("web"));
+}
+
+#[test]
+fn a_prefix_finds_one_and_an_ambiguous_one_lists_its_candidates() {
+    let (_dir, mut catalog) = open();
+    let ids = catalog
+        .write::<_, Error>(&act(1), |tx| {
+            (0..64)
+                .map(|at| tx.create_session(&format!("n{at}"), &Base::default(), None))
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .unwrap();
+    for id in &ids {
+        assert_eq!(&catalog.view().session(id).unwrap().id, id);
+    }
+    assert_eq!(catalog.view().session(&ids[0][..11]).unwrap().id, ids[0]);
+    // 64 ids, 32 first characters: some are shared.
+    let shared = ids.iter().find(|id| ids.iter().filter(|other| other[..3] == id[..3]).count() > 1).unwrap();
+    match catalog.view().session(&shared[..3]) {
+        Err(Error::Ambiguous { candidates, .. }) => assert!(candidates.iter().any(|line| line.contains(shared))),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(catalog.view().session("s-"), Err(Error::NotFound { .. })));
+    assert!(matches!(catalog.view().session("%"), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn the_history_cannot_be_edited() {
+    let (_dir, mut catalog) = open();
+    catalog.write::<_, Error>(&act(1), |tx| tx.create_session("a", &Base::default(), None)).unwrap();
+    catalog.write::<_, Error>(&act(2), |tx| tx.create_session("b", &Base::default(), None)).unwrap();
+    let sql = |text: &str| catalog.connection.execute(text, []);
+    assert!(sql("UPDATE event SET actor = 'eve'").is_err());
+    assert!(sql("DELETE FROM event WHERE seq = 2").is_err());
+    assert_eq!(sql("DELETE FROM event WHERE seq = 1").unwrap(), 1);
+}
+
+#[test]
+fn a_catalog_from_the_future_is_refused_and_left_alone() {
+    let (dir, catalog) = open();
+    catalog.connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
+    drop(catalog);
+    let data = dir.path().join("data");
+    assert!(matches!(Catalog::open(&data), Err(Error::Future { found, .. }) if found == FORMAT + 1));
+    assert_eq!(Catalog::open_existing(&data).unwrap().unwrap().format().unwrap(), FORMAT + 1);
+}
+
+#[test]
+fn a_file_that_is_no_catalog_is_refused() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(file_in(dir.path()), b"not a data base, but long enough to be read as one").unwrap();
+    assert!(matches!(Catalog::open(dir.path()), Err(Error::Foreign { .. })));
+    let dir = TempDir::new().unwrap();
+    Connection::open(file_in(dir.path())).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(matches!(Catalog::open(dir.path()), Err(Error::Foreign { .. })));
+}
+
+#[test]
+fn threads_that_open_and_write_at_once_never_meet_a_lock() {
+    let dir = TempDir::new().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..16u8 {
+            let path = dir.path().join("data");
+            scope.spawn(move || {
+                let mut catalog = Catalog::open(&path).unwrap();
+                for round in 0..4 {
+                    let name = format!("t{thread}-{round}");
+                    let act = act(thread * 8 + round);
+                    catalog.write::<_, Error>(&act, |tx| tx.create_session(&name, &Base::default(), None)).unwrap();
+                }
+            });
+        }
+    });
+    let catalog = Catalog::open(&dir.path().join("data")).unwrap();
+    assert_eq!(catalog.view().sessions().unwrap().len(), 64);
+}
+
+#[test]
+fn tags_are_set_replaced_and_removed() {
+    let (_dir, mut catalog) = open();
+    let id = catalog.write::<_, Error>(&act(1), |tx| {
+        let id = tx.create_session("a", &Base::default(), None)?;
+        tx.set_tag(&id, "team", "x")?;
+        tx.set_tag(&id, "team", "y=z")?;
+        Ok(id)
+    });
+    let id = id.unwrap();
+    assert_eq!(catalog.view().tags(&id).unwrap()["team"], "y=z");
+    assert!(catalog.write::<_, Error>(&act(2), |tx| tx.unset_tag(&id, "team")).unwrap());
+    assert!(catalog.view().all_tags().unwrap().is_empty());
+}

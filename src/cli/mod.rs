@@ -1,0 +1,175 @@
+//! The command line: parse, call a use case, show its result. One file a verb, with its `Args` above its `run`.
+//!
+//! To add a command, write its file and add its line to the list it belongs in ([`Command`], or the group's own).
+//! Nothing is decided here that a use case could decide.
+
+pub mod completions;
+mod config;
+mod context;
+mod doctor;
+mod exit;
+mod names;
+mod session;
+mod source;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::config::{Env, Flags};
+use crate::ui::{Failure, Ui};
+
+use context::Cx;
+use exit::Error;
+pub use exit::Exit;
+
+/// What a command does once it is parsed.
+trait Run {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error>;
+}
+
+/// Declares a list of commands: the name of each, and its `Args`, whose first doc line is its summary.
+macro_rules! commands {
+    ($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $variant:ident($args:ty),)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum $name {
+            $($(#[$of])* $variant($args),)*
+        }
+
+        impl $crate::cli::Run for $name {
+            fn run(self, cx: &mut $crate::cli::context::Cx) -> Result<$crate::cli::Exit, $crate::cli::exit::Error> {
+                match self {
+                    $(Self::$variant(args) => args.run(cx),)*
+                }
+            }
+        }
+    };
+}
+use commands;
+
+commands! {
+    /// Every command, in the order of the help.
+    Command {
+        Source(source::Args),
+        Session(session::Args),
+        Doctor(doctor::Args),
+        Config(config::Args),
+        Completions(completions::Args),
+    }
+}
+
+/// Copy-on-write workspaces for every task, on your own machine.
+///
+/// A source is a frozen baseline, a session is a live workspace on it. A command that takes a source or a session takes
+/// its name, its id or a unique prefix of its id; `@` is the session whose mount holds the working directory, and
+/// `web@3` is revision 3 of source `web`.
+#[derive(Debug, Parser)]
+#[command(name = "aether", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  aether source list
+  aether session list --json
+  aether doctor
+
+Exit codes: 0 done; 1 failed, or for a question: differs; 2 wrong usage; 3 not found or ambiguous;
+4 conflict or stale; 5 refused by a rule; 6 busy or timed out; 7 damaged data; 70 a bug; 130 interrupted.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Print results as JSON: one object, or one a line for lists
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print only results, and those briefly
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; twice: still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to use colours: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN")]
+    color: Option<String>,
+    /// Do not send long output through the pager
+    #[arg(long, global = true)]
+    no_pager: bool,
+    /// Act under this name
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    actor: Option<String>,
+}
+
+impl Global {
+    fn flags(&self) -> Flags {
+        Flags { color: self.color.clone(), actor: self.actor.clone(), no_pager: self.no_pager }
+    }
+
+    /// The options as far as they can be told from arguments that could not be parsed.
+    fn guess(args: &[OsString]) -> Self {
+        let own = args.iter().take_while(|arg| *arg != "--");
+        Self { json: own.into_iter().any(|arg| arg == "--json"), ..Self::default() }
+    }
+}
+
+/// The whole command line, for documentation and completion.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command that `args` spell (the program's name first) and returns its exit code.
+#[must_use]
+pub fn main(args: Vec<OsString>) -> Exit {
+    exit::install_panic_hook();
+    std::panic::catch_unwind(|| guarded(args)).unwrap_or(Exit::BUG)
+}
+
+fn guarded(args: Vec<OsString>) -> Exit {
+    let env = Env::of_process();
+    if env.get("COMPLETE").is_some() {
+        clap_complete::CompleteEnv::with_factory(command).bin("aether").complete();
+    }
+    match Cli::try_parse_from(&args) {
+        Ok(cli) => run(&env, &args, cli),
+        Err(error) => refuse(&env, &args, &error),
+    }
+}
+
+fn run(env: &Env, args: &[OsString], cli: Cli) -> Exit {
+    let (ui, cx) = match Cx::new(env, args, &cli.global) {
+        Ok(cx) => (cx.ui.clone(), Ok(cx)),
+        Err(error) => (Ui::new(context::plain_options(env, &cli.global)), Err(error)),
+    };
+    let result = cx.and_then(|mut cx| cli.command.run(&mut cx));
+    result.unwrap_or_else(|error| error.report(&ui))
+}
+
+/// Shows the help that was asked for, or says what is wrong with the arguments.
+fn refuse(env: &Env, args: &[OsString], error: &clap::Error) -> Exit {
+    let global = Global::guess(args);
+    let ui = Ui::new(context::plain_options(env, &global));
+    let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if help {
+        return match ui.help(&error.render()) {
+            Ok(()) => Exit::DONE,
+            Err(error) => Error::Output(error).report(&ui),
+        };
+    }
+    if !global.json {
+        ui.usage(&error.render());
+        return Exit::USAGE;
+    }
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let hints = lines.map(str::to_owned).collect();
+    ui.fail(&Failure { error: sentence, code: "usage".into(), hints, exit_code: Exit::USAGE.0 });
+    Exit::USAGE
+}

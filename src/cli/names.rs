@@ -1,0 +1,34 @@
+//! Arguments that name objects, with what the shell completes for them.
+
+use clap_complete::engine::CompletionCandidate;
+
+use crate::catalog::{Catalog, ObjectType};
+use crate::config::{Config, Env, Flags};
+
+/// A session that can be left out: then it is the current one.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct SessionArg {
+    /// The session; without it the current one
+    #[arg(value_name = "SESSION", add = clap_complete::ArgValueCandidates::new(sessions))]
+    pub(super) session: Option<String>,
+}
+
+/// Names of sessions, for the shell.
+pub(super) fn sessions() -> Vec<CompletionCandidate> {
+    candidates(ObjectType::Session)
+}
+
+/// Names of sources, for the shell.
+pub(super) fn sources() -> Vec<CompletionCandidate> {
+    candidates(ObjectType::Source)
+}
+
+/// Completion has nobody to tell about failures: it then offers nothing.
+fn candidates(kind: ObjectType) -> Vec<CompletionCandidate> {
+    let names = || {
+        let cwd = std::env::current_dir().ok()?;
+        let config = Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()?;
+        Catalog::open_existing(&config.paths.data).ok()??.view().names(kind).ok()
+    };
+    names().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+}

@@ -1,0 +1,45 @@
+//! `aether session create`
+
+use crate::cli::Run;
+use crate::cli::context::Cx;
+use crate::cli::exit::{Error, Exit};
+use crate::cli::names;
+use crate::ops::session_create::{self, From};
+use crate::ui::view::{SessionAction, SessionView};
+
+/// Make a session
+///
+/// Nothing is copied: it takes the same moment for a tree of any size. Without a name the session gets one, which is
+/// printed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether session create login-bug --source web
+  aether session create --source web@1
+  aether session create scratch --empty")]
+pub(crate) struct Args {
+    /// The session's name
+    name: Option<String>,
+    #[command(flatten)]
+    base: Base,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Base {
+    /// Stand on a source's newest revision, or with `@` on an older one
+    #[arg(long, value_name = "SOURCE[@REVISION]", add = clap_complete::ArgValueCandidates::new(names::sources))]
+    source: Option<String>,
+    /// Begin with nothing
+    #[arg(long)]
+    empty: bool,
+}
+
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let from = self.base.source.map_or(From::Empty, From::Source);
+        let info = session_create::run(&mut cx.ops, self.name.as_deref(), &from)?;
+        cx.ui.show(&SessionView::new(&info, SessionAction::Created))?;
+        Ok(Exit::DONE)
+    }
+}

@@ -1,0 +1,42 @@
+//! `aether session`
+
+mod create;
+mod delete;
+mod list;
+mod rename;
+mod show;
+
+use super::context::Cx;
+use super::exit::{Error, Exit};
+use super::{Run, commands};
+
+/// Make and use workspaces
+///
+/// A session is a live workspace: a frozen base and what was changed since. Nothing done in one is seen by another, or
+/// by the source.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether session create try-it --source web
+  aether session list")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+commands! {
+    /// The commands.
+    Command {
+        Create(create::Args),
+        List(list::Args),
+        Show(show::Args),
+        Rename(rename::Args),
+        Delete(delete::Args),
+    }
+}
+
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        self.command.run(cx)
+    }
+}

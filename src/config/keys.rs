@@ -1,0 +1,37 @@
+//! The settings there are: one table.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// `section.name`, as in the config file.
+    pub name: &'static str,
+    /// What holds when nobody says otherwise; empty: nothing.
+    pub default: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+}
+
+/// Every setting, in the order in which they are shown. In the environment `cache.chunks_mib` is
+/// `AETHER_CACHE_CHUNKS_MIB`, and so on.
+pub const KEYS: &[Key] = &[
+    Key { name: "user.name", default: "", about: "who you are in the history; else the login name" },
+    Key { name: "ui.color", default: "auto", about: "colours: auto, always or never" },
+    Key { name: "ui.pager", default: "", about: "command that long output goes through; `never` for none" },
+    Key { name: "cache.chunks_mib", default: "64", about: "memory of a mount process for file content, in MiB" },
+    Key { name: "cache.nodes_mib", default: "32", about: "memory of a mount process for directories, in MiB" },
+    Key { name: "mount.threads", default: "0", about: "threads that serve a mount; 0 chooses" },
+];
+
+impl Key {
+    /// The setting of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// The variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("AETHER_{}", self.name.replace('.', "_").to_uppercase())
+    }
+}

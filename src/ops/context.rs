@@ -1,0 +1,84 @@
+//! What every use case stands on: where things are, who acts, what time it is. All of it is handed in.
+
+use std::path::PathBuf;
+
+use crate::catalog::{Act, Catalog, Session, Tx};
+use crate::config::Paths;
+
+use super::error::Result;
+use super::{Error, mounts};
+
+/// The surroundings of one command.
+#[derive(Debug)]
+pub struct Context {
+    /// Where things are.
+    pub paths: Paths,
+    /// Who acts.
+    pub actor: String,
+    /// The command as the operation log shows it.
+    pub command: String,
+    /// The session that a flag or the environment names, for commands that are given none.
+    pub session: Option<String>,
+    /// The working directory, if there still is one.
+    pub cwd: Option<PathBuf>,
+    /// The time in nanoseconds since the Unix epoch.
+    pub now_ns: i64,
+    /// Random bytes for new ids and names.
+    pub seed: [u8; 32],
+    catalog: Option<Catalog>,
+}
+
+impl Context {
+    /// Surroundings in which nothing was opened yet.
+    #[must_use]
+    pub fn new(paths: Paths, actor: String, command: String, now_ns: i64, seed: [u8; 32]) -> Self {
+        Self { paths, actor, command, session: None, cwd: None, now_ns, seed, catalog: None }
+    }
+
+    /// The catalog, opened (and made) on first use.
+    ///
+    /// # Errors
+    /// [`catalog::Error`](crate::catalog::Error).
+    pub fn catalog(&mut self) -> Result<&Catalog> {
+        Ok(self.catalog_mut()?)
+    }
+
+    fn catalog_mut(&mut self) -> Result<&mut Catalog> {
+        if self.catalog.is_none() {
+            self.catalog = Some(Catalog::open(&self.paths.data)?);
+        }
+        Ok(self.catalog.as_mut().expect("it was just opened"))
+    }
+
+    /// Does the command's one transaction.
+    ///
+    /// # Errors
+    /// What `change` says, or [`catalog::Error`](crate::catalog::Error).
+    pub fn write<T>(&mut self, change: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let act =
+            Act { actor: self.actor.clone(), command: self.command.clone(), now_ns: self.now_ns, seed: self.seed };
+        self.catalog_mut()?.write(&act, change)
+    }
+
+    /// The session that a command is about: the one named (`@` stands for the current one), else the current one.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`], or what the catalog says.
+    pub fn resolve_session(&mut self, named: Option<&str>) -> Result<Session> {
+        let key = match named {
+            Some(key) if key != "@" => key.to_owned(),
+            _ => self.current_session()?,
+        };
+        Ok(self.catalog()?.view().session(&key)?)
+    }
+
+    /// The current session: the one that a flag or the environment names, else the one whose mount holds the working
+    /// directory.
+    fn current_session(&mut self) -> Result<String> {
+        if let Some(key) = self.session.clone().filter(|key| key != "@") {
+            return Ok(key);
+        }
+        let cwd = self.cwd.as_ref().ok_or(Error::NoSession)?;
+        mounts::of_path(&mounts::ours()?, cwd).map(|mount| mount.session.clone()).ok_or(Error::NoSession)
+    }
+}

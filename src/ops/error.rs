@@ -1,0 +1,197 @@
+//! Why a use case failed: the kind that decides the exit code, a stable code for programs, and hints for people.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{catalog, config};
+
+/// What went wrong, coarsely. The exit code follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It did not work.
+    Failed,
+    /// The command was wrong as written.
+    Usage,
+    /// What was named is not there, or the name stands for several things.
+    NotFound,
+    /// Something changed, or is in the way: look again, then decide.
+    Conflict,
+    /// A rule forbids it.
+    Refused,
+    /// Somebody holds it, or it took too long.
+    Busy,
+    /// Stored data is damaged.
+    Damaged,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// Why a use case failed. The text is one sentence without a full stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The catalog refused or failed.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A file or directory could not be used.
+    #[error("`{}`: {source}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No session was named, and the working directory is in none.
+    #[error("no session is named, and the working directory is in none")]
+    NoSession,
+    /// The text after `@` is no number.
+    #[error("`{text}` does not name a revision: after `@` comes a number")]
+    BadRevision {
+        /// As the user wrote it.
+        text: String,
+    },
+    /// Sessions stand on the source.
+    #[error("source `{name}` is the base of {}", listed(.sessions))]
+    SourceInUse {
+        /// The source.
+        name: String,
+        /// The names of the sessions.
+        sessions: Vec<String>,
+    },
+    /// The session is mounted.
+    #[error("session `{name}` is mounted at `{}`", .at.display())]
+    Mounted {
+        /// The session.
+        name: String,
+        /// One of its mount points.
+        at: PathBuf,
+    },
+    /// The session holds changes that nobody kept.
+    #[error("session `{name}` has changes that were not kept")]
+    HasChanges {
+        /// The session.
+        name: String,
+    },
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A result of a use case.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Names in a sentence: at most five, then how many more.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let noun = if names.len() == 1 { "session" } else { "sessions" };
+    match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{noun} {} and {more} more", shown.join(", ")),
+        _ => format!("{noun} {}", shown.join(", ")),
+    }
+}
+
+impl Error {
+    /// What went wrong, coarsely.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Catalog(error) => catalog_kind(error),
+            Self::Config(_) | Self::NoSession | Self::BadRevision { .. } => Kind::Usage,
+            Self::Io { .. } => Kind::Failed,
+            Self::SourceInUse { .. } | Self::HasChanges { .. } => Kind::Refused,
+            Self::Mounted { .. } => Kind::Busy,
+            Self::Interrupted => Kind::Interrupted,
+        }
+    }
+
+    /// A word for programs. It never changes its meaning.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Catalog(error) => catalog_code(error),
+            Self::Config(_) => "config",
+            Self::Io { .. } => "io",
+            Self::NoSession => "no-session",
+            Self::BadRevision { .. } => "bad-revision",
+            Self::SourceInUse { .. } => "source-in-use",
+            Self::Mounted { .. } => "mounted",
+            Self::HasChanges { .. } => "has-changes",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What helps, a line each.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Catalog(error) => catalog_hints(error),
+            Self::Config(config::Error::UnknownKey { .. }) => vec!["`aether config show` lists the settings".into()],
+            Self::Config(config::Error::Runtime { .. }) => {
+                vec!["set XDG_RUNTIME_DIR to a directory of your own with mode 0700".into()]
+            }
+            Self::NoSession => {
+                vec!["name one, set AETHER_SESSION, or change into its mount; `aether session list` lists them".into()]
+            }
+            Self::SourceInUse { .. } => {
+                vec!["`--force` deletes it all the same; the sessions keep their content".into()]
+            }
+            Self::Mounted { name, .. } => vec![format!("`aether session unmount {name}` first")],
+            Self::HasChanges { name } => {
+                vec![format!("`aether status {name}` shows them; `--yes` deletes them for good")]
+            }
+            Self::Config(_) | Self::Io { .. } | Self::BadRevision { .. } | Self::Interrupted => Vec::new(),
+        }
+    }
+}
+
+fn catalog_kind(error: &catalog::Error) -> Kind {
+    use catalog::Error as E;
+    match error {
+        E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } => Kind::NotFound,
+        E::Exists { .. } => Kind::Conflict,
+        E::BadName { .. } => Kind::Usage,
+        E::Busy { .. } => Kind::Busy,
+        E::Damaged { .. } | E::Foreign { .. } => Kind::Damaged,
+        E::Future { .. } | E::Sql { .. } | E::Io { .. } => Kind::Failed,
+    }
+}
+
+fn catalog_code(error: &catalog::Error) -> &'static str {
+    use catalog::Error as E;
+    match error {
+        E::NotFound { .. } => "not-found",
+        E::Ambiguous { .. } => "ambiguous",
+        E::NoRevision { .. } => "no-revision",
+        E::Exists { .. } => "exists",
+        E::BadName { .. } => "bad-name",
+        E::Future { .. } => "catalog-from-the-future",
+        E::Foreign { .. } => "not-a-catalog",
+        E::Damaged { .. } => "catalog-damaged",
+        E::Busy { .. } => "catalog-busy",
+        E::Sql { .. } => "catalog",
+        E::Io { .. } => "io",
+    }
+}
+
+fn catalog_hints(error: &catalog::Error) -> Vec<String> {
+    use catalog::Error as E;
+    match error {
+        E::NotFound { kind, .. } => vec![format!("`aether {kind} list` lists what there is")],
+        E::Ambiguous { .. } => vec!["write more of the id, or the name".into()],
+        E::NoRevision { source_name, newest: Some(_), .. } => {
+            vec![format!("`aether source log {source_name}` lists its revisions")]
+        }
+        E::NoRevision { source_name, newest: None, .. } => {
+            vec![format!("`aether source refresh {source_name}` imports it")]
+        }
+        E::Exists { kind, .. } => vec![format!("choose another name; `aether {kind} list` lists those in use")],
+        E::Future { .. } => vec!["install the newest aether, or point AETHER_HOME at another directory".into()],
+        E::Foreign { .. } => vec!["point AETHER_HOME at a directory of aether's own".into()],
+        E::Damaged { .. } => vec!["`aether doctor` says what is wrong with it".into()],
+        E::Busy { .. } => vec!["try again".into()],
+        E::BadName { .. } | E::Sql { .. } | E::Io { .. } => Vec::new(),
+    }
+}

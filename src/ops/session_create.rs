@@ -1,0 +1,39 @@
+//! Making a session: one row in the catalog, whatever the size of the tree.
+
+use crate::catalog::Base;
+
+use super::error::Result;
+use super::session_list::SessionInfo;
+use super::{Context, names};
+
+/// What a session is to stand on.
+#[derive(Clone, Debug)]
+pub enum From {
+    /// A source, or a revision of one, as the user wrote it.
+    Source(String),
+    /// Nothing.
+    Empty,
+}
+
+/// Makes a session. Without a name it gets one.
+///
+/// # Errors
+/// The source is not there, has no revision yet, or the name is wrong or taken.
+pub fn run(cx: &mut Context, name: Option<&str>, from: &From) -> Result<SessionInfo> {
+    let seed = cx.seed;
+    let id = cx.write(|tx| {
+        let base = match from {
+            From::Empty => Base::default(),
+            From::Source(text) => {
+                let (source, revision) = names::resolve_revision(tx.view(), text)?;
+                Base { root: Some(revision.root), source: Some(source.id), revision: Some(revision.number) }
+            }
+        };
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => names::free_session_name(tx.view(), &seed)?,
+        };
+        Ok(tx.create_session(&name, &base, None)?)
+    })?;
+    super::session_list::show(cx, Some(&id))
+}

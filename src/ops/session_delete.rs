@@ -1,0 +1,24 @@
+//! Deleting a session.
+
+use super::error::Result;
+use super::session_list::{SessionInfo, show};
+use super::{Context, Error, session_status};
+
+/// Deletes a session. Its name is free at once; its files stay until they are collected.
+///
+/// # Errors
+/// [`Error::Mounted`]; [`Error::HasChanges`] unless `lose_changes`; or it is not there.
+pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInfo> {
+    let info = show(cx, Some(key))?;
+    if let Some(at) = info.mounts.first() {
+        return Err(Error::Mounted { name: info.session.name, at: at.clone() });
+    }
+    if !lose_changes && session_status::has_changes(cx, &info.session.id)? {
+        return Err(Error::HasChanges { name: info.session.name });
+    }
+    cx.write(|tx| {
+        let session = tx.view().session(&info.session.id)?;
+        Ok(tx.delete_session(&session)?)
+    })?;
+    Ok(info)
+}

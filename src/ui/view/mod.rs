@@ -1,0 +1,46 @@
+//! One view a result.
+
+mod config;
+mod doctor;
+mod session;
+mod source;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+pub use config::{PathsView, SettingView};
+pub use doctor::FindingView;
+pub use session::{SessionAction, SessionView};
+pub use source::{RevisionView, SourceAction, SourceView};
+
+/// A path as a JSON string: bytes that are not UTF-8 are replaced.
+#[must_use]
+pub fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// All bytes of a path in hexadecimal, if they are not UTF-8: the value of the `_hex` field beside a path.
+#[must_use]
+pub fn path_hex(path: &Path) -> Option<String> {
+    bytes_hex(path.as_os_str().as_bytes())
+}
+
+/// As [`path_hex`], for the bytes of a path inside a tree.
+#[must_use]
+pub fn bytes_hex(bytes: &[u8]) -> Option<String> {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => None,
+        Err(_) => Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_that_are_not_text_have_a_second_field() {
+        assert_eq!(path_hex(Path::new("/größe")), None);
+        assert_eq!(bytes_hex(b"/\xff").as_deref(), Some("2fff"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Sessions.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::ops::session_list::SessionInfo;
+use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
+
+use super::{path_hex, path_text};
+
+/// What was done to a session, for the sentence that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SessionAction {
+    Shown,
+    Created,
+    Renamed,
+    Deleted,
+}
+
+/// A mount point.
+#[derive(Debug, Serialize)]
+struct MountView {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+}
+
+/// A session.
+#[derive(Debug, Serialize)]
+pub struct SessionView {
+    id: String,
+    name: String,
+    status: &'static str,
+    source: Option<String>,
+    revision: Option<u64>,
+    parent: Option<String>,
+    mounts: Vec<MountView>,
+    tags: BTreeMap<String, String>,
+    created: String,
+    updated: String,
+    actor: String,
+    #[serde(skip)]
+    created_ns: i64,
+    #[serde(skip)]
+    action: SessionAction,
+}
+
+impl SessionView {
+    /// The view of a session to which something was done.
+    #[must_use]
+    pub fn new(info: &SessionInfo, action: SessionAction) -> Self {
+        let session = &info.session;
+        Self {
+            id: session.id.clone(),
+            name: session.name.clone(),
+            status: session.status.word(),
+            source: session.source_name.clone(),
+            revision: session.base.revision,
+            parent: session.parent.clone(),
+            mounts: info
+                .mounts
+                .iter()
+                .map(|path| MountView { path: path_text(path), path_hex: path_hex(path) })
+                .collect(),
+            tags: info.tags.clone(),
+            created: rfc3339(session.created_ns),
+            updated: rfc3339(session.updated_ns),
+            actor: session.actor.clone(),
+            created_ns: session.created_ns,
+            action,
+        }
+    }
+
+    fn base(&self) -> String {
+        match (&self.source, self.revision) {
+            (Some(source), Some(revision)) => format!("{source}@{revision}"),
+            (Some(source), None) => source.clone(),
+            _ => "(empty)".into(),
+        }
+    }
+
+    fn sentence(&self, page: &mut Page, verb: &str) {
+        page.put(Paint::Plain, verb).put(Paint::Plain, " session ").put(Paint::Strong, &self.name);
+        page.put(Paint::Dim, &format!(" ({})", self.id));
+        if self.action == SessionAction::Created {
+            page.put(Paint::Plain, &format!(" on {}", self.base()));
+        }
+        page.end();
+    }
+}
+
+impl View for SessionView {
+    fn text(&self, page: &mut Page) {
+        match self.action {
+            SessionAction::Created => return self.sentence(page, "Created"),
+            SessionAction::Renamed => return self.sentence(page, "Renamed"),
+            SessionAction::Deleted => return self.sentence(page, "Deleted"),
+            SessionAction::Shown => {}
+        }
+        page.put(Paint::Strong, &self.name).end();
+        page.field("id", &self.id);
+        page.field("status", self.status);
+        page.field("base", &self.base());
+        if let Some(parent) = &self.parent {
+            page.field("parent", parent);
+        }
+        for mount in &self.mounts {
+            page.field("mounted", &mount.path);
+        }
+        for (key, value) in &self.tags {
+            page.field("tag", &format!("{key}={value}"));
+        }
+        page.field("created", &format!("{} by {}", page.when(self.created_ns), self.actor));
+    }
+
+    fn brief(&self) -> Option<String> {
+        (self.action != SessionAction::Shown).then(|| self.name.clone())
+    }
+}
+
+impl Row for SessionView {
+    const COLUMNS: &'static [Column] = &[
+        Column("NAME", Align::Left),
+        Column("ID", Align::Left),
+        Column("BASE", Align::Left),
+        Column("STATUS", Align::Left),
+        Column("CREATED", Align::Left),
+        Column("MOUNTED", Align::Left),
+    ];
+    const NONE: &'static str = "there are no sessions yet; `aether session create --source NAME` makes one";
+
+    fn cells(&self, page: &Page) -> Vec<(Paint, String)> {
+        let mounted = self.mounts.iter().map(|mount| mount.path.as_str()).collect::<Vec<_>>().join(", ");
+        vec![
+            (Paint::Strong, self.name.clone()),
+            (Paint::Dim, self.id.clone()),
+            (Paint::Plain, self.base()),
+            (Paint::Plain, self.status.into()),
+            (Paint::Plain, page.ago(self.created_ns)),
+            (Paint::Plain, mounted),
+        ]
+    }
+
+    fn brief(&self) -> String {
+        self.name.clone()
+    }
+}
