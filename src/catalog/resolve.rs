@@ -71,7 +71,10 @@ impl View<'_> {
     }
 
     /// Refuses a name that breaks the rules or is taken.
-    pub(super) fn check_free(&self, kind: ObjectType, name: &str) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::Exists`], or what SQLite says.
+    pub fn check_free(&self, kind: ObjectType, name: &str) -> Result<(), Error> {
         super::check_name(name).map_err(|why| Error::BadName { kind, name: name.to_owned(), why })?;
         if self.name_is_taken(kind, name)? {
             return Err(Error::Exists { kind, name: name.to_owned() });

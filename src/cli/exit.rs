@@ -68,12 +68,16 @@ pub(crate) enum Error {
 impl Error {
     /// Tells the user, and returns the exit code.
     pub(crate) fn report(&self, ui: &Ui) -> Exit {
+        let details = match self {
+            Self::Ops(error) => error.details(),
+            Self::Output(_) => Vec::new(),
+        };
         let (exit, code, hints) = match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::BROKEN_PIPE,
             Self::Output(_) => (Exit::FAILED, "output", Vec::new()),
             Self::Ops(error) => (Exit::of(error.kind()), error.code(), error.hints()),
         };
-        ui.fail(&Failure { error: self.to_string(), code: code.into(), hints, exit_code: exit.0 });
+        ui.fail(&Failure { error: self.to_string(), code: code.into(), details, hints, exit_code: exit.0 });
         exit
     }
 }
@@ -91,6 +95,7 @@ pub(super) fn install_panic_hook() {
         ui.fail(&Failure {
             error: format!("this is a bug in aether {}: {what}{place}", env!("CARGO_PKG_VERSION")),
             code: "bug".into(),
+            details: Vec::new(),
             hints: vec!["run it again with RUST_BACKTRACE=1 and report what it prints".into()],
             exit_code: Exit::BUG.0,
         });

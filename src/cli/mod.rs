@@ -8,6 +8,7 @@ mod config;
 mod context;
 mod doctor;
 mod exit;
+mod interrupt;
 mod names;
 mod session;
 mod source;
@@ -170,6 +171,6 @@ fn refuse(env: &Env, args: &[OsString], error: &clap::Error) -> Exit {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let hints = lines.map(str::to_owned).collect();
-    ui.fail(&Failure { error: sentence, code: "usage".into(), hints, exit_code: Exit::USAGE.0 });
+    ui.fail(&Failure { error: sentence, code: "usage".into(), details: Vec::new(), hints, exit_code: Exit::USAGE.0 });
     Exit::USAGE
 }

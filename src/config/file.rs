@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_that_names_file_and_key() {
         let path = Path::new("/etc/x.toml");
-        for (text, key) in [("[cache]\nchunk_mib = 1", "cache.chunk_mib"), ("color = 1", "color"), ("[a]\nb=1", "a.b")]
+        for (text, key) in [("[cache]\nmemory_mb = 1", "cache.memory_mb"), ("color = 1", "color"), ("[a]\nb=1", "a.b")]
         {
             let error = parse(text, path).unwrap_err().to_string();
             assert!(error.contains("/etc/x.toml") && error.contains(key), "{error}");
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn known_keys_are_taken_as_text() {
-        let found = parse("[cache]\nchunks_mib = 7\n[user]\nname = \"Ann\"", Path::new("x")).unwrap();
-        assert_eq!(found["cache.chunks_mib"], "7");
+        let found = parse("[cache]\nmemory_mib = 7\n[user]\nname = \"Ann\"", Path::new("x")).unwrap();
+        assert_eq!(found["cache.memory_mib"], "7");
         assert_eq!(found["user.name"], "Ann");
     }
 }

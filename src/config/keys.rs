@@ -11,14 +11,13 @@ pub struct Key {
     pub about: &'static str,
 }
 
-/// Every setting, in the order in which they are shown. In the environment `cache.chunks_mib` is
-/// `AETHER_CACHE_CHUNKS_MIB`, and so on.
+/// Every setting, in the order in which they are shown. In the environment `cache.memory_mib` is
+/// `AETHER_CACHE_MEMORY_MIB`, and so on.
 pub const KEYS: &[Key] = &[
     Key { name: "user.name", default: "", about: "who you are in the history; else the login name" },
     Key { name: "ui.color", default: "auto", about: "colours: auto, always or never" },
     Key { name: "ui.pager", default: "", about: "command that long output goes through; `never` for none" },
-    Key { name: "cache.chunks_mib", default: "64", about: "memory of a mount process for file content, in MiB" },
-    Key { name: "cache.nodes_mib", default: "32", about: "memory of a mount process for directories, in MiB" },
+    Key { name: "cache.memory_mib", default: "64", about: "memory of a mount process for what it read, in MiB" },
     Key { name: "mount.threads", default: "0", about: "threads that serve a mount; 0 chooses" },
 ];
 

@@ -137,10 +137,8 @@ pub struct Config {
     pub color: ColorChoice,
     /// The pager's command line; `None`: no pager.
     pub pager: Option<String>,
-    /// Memory for file content, in bytes.
-    pub cache_chunks_bytes: u64,
-    /// Memory for directories, in bytes.
-    pub cache_nodes_bytes: u64,
+    /// Memory for what was read, in bytes.
+    pub cache_bytes: u64,
     /// Threads that serve a mount; 0: choose.
     pub mount_threads: u32,
 }
@@ -165,8 +163,7 @@ impl Config {
             session: env.text("AETHER_SESSION"),
             color: color(setting("ui.color"), env)?,
             pager: pager(flags, text("ui.pager").or_else(|| env.text("PAGER"))),
-            cache_chunks_bytes: mib("cache.chunks_mib")?,
-            cache_nodes_bytes: mib("cache.nodes_mib")?,
+            cache_bytes: mib("cache.memory_mib")?,
             mount_threads: number(setting("mount.threads"), 1024)? as u32,
             paths,
             settings,
@@ -230,13 +227,13 @@ mod tests {
     fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         let dir = tempfile::TempDir::new().unwrap();
         std::fs::create_dir(dir.path().join("aether")).unwrap();
-        let text = "[ui]\ncolor = \"never\"\n[cache]\nchunks_mib = 8\nnodes_mib = 9\n[user]\nname = \"filed\"";
+        let text = "[ui]\ncolor = \"never\"\n[cache]\nmemory_mib = 8\n[mount]\nthreads = 9\n[user]\nname = \"filed\"";
         std::fs::write(dir.path().join("aether/config.toml"), text).unwrap();
         let home = dir.path().to_str().unwrap();
-        let vars = [("HOME", "/home/x"), ("XDG_CONFIG_HOME", home), ("AETHER_CACHE_CHUNKS_MIB", "16")];
+        let vars = [("HOME", "/home/x"), ("XDG_CONFIG_HOME", home), ("AETHER_CACHE_MEMORY_MIB", "16")];
         let config = load(&vars, &Flags::default()).unwrap();
         assert_eq!((config.color, config.actor.as_str()), (ColorChoice::Never, "filed"));
-        assert_eq!((config.cache_chunks_bytes, config.cache_nodes_bytes), (16 << 20, 9 << 20));
+        assert_eq!((config.cache_bytes, config.mount_threads), (16 << 20, 9));
         let flags = Flags { color: Some("always".into()), actor: Some("flagged".into()), no_pager: true };
         let config = load(&vars, &flags).unwrap();
         assert_eq!((config.color, config.actor.as_str(), config.pager), (ColorChoice::Always, "flagged", None));

@@ -1,9 +1,12 @@
 //! What every use case stands on: where things are, who acts, what time it is. All of it is handed in.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::catalog::{Act, Catalog, Session, Tx};
 use crate::config::Paths;
+use crate::disk::RealDisk;
+use crate::store::{Store, StoreOptions};
 
 use super::error::Result;
 use super::{Error, mounts};
@@ -26,13 +29,14 @@ pub struct Context {
     /// Random bytes for new ids and names.
     pub seed: [u8; 32],
     catalog: Option<Catalog>,
+    store: Option<Store>,
 }
 
 impl Context {
     /// Surroundings in which nothing was opened yet.
     #[must_use]
     pub fn new(paths: Paths, actor: String, command: String, now_ns: i64, seed: [u8; 32]) -> Self {
-        Self { paths, actor, command, session: None, cwd: None, now_ns, seed, catalog: None }
+        Self { paths, actor, command, session: None, cwd: None, now_ns, seed, catalog: None, store: None }
     }
 
     /// The catalog, opened (and made) on first use.
@@ -41,6 +45,18 @@ impl Context {
     /// [`catalog::Error`](crate::catalog::Error).
     pub fn catalog(&mut self) -> Result<&Catalog> {
         Ok(self.catalog_mut()?)
+    }
+
+    /// The store, opened (and made) on first use.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError).
+    pub fn store(&mut self) -> Result<&Store> {
+        if self.store.is_none() {
+            let dir = self.paths.data.join("objects");
+            self.store = Some(Store::open(Arc::new(RealDisk), &dir, StoreOptions::default())?);
+        }
+        Ok(self.store.as_ref().expect("it was just opened"))
     }
 
     fn catalog_mut(&mut self) -> Result<&mut Catalog> {
@@ -79,6 +95,7 @@ impl Context {
             return Ok(key);
         }
         let cwd = self.cwd.as_ref().ok_or(Error::NoSession)?;
-        mounts::of_path(&mounts::ours()?, cwd).map(|mount| mount.session.clone()).ok_or(Error::NoSession)
+        let table = mounts::table()?;
+        table.containing(cwd).and_then(|entry| entry.tag()).map(str::to_owned).ok_or(Error::NoSession)
     }
 }

@@ -3,7 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::store::StoreError;
 use crate::{catalog, config};
+
+use super::import::ImportError;
 
 /// What went wrong, coarsely. The exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,18 @@ pub enum Error {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// A tree could not be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source came from nowhere that it could be imported from again.
+    #[error("source `{name}` has no origin to import again")]
+    NoOrigin {
+        /// The source.
+        name: String,
+    },
     /// A file or directory could not be used.
     #[error("`{}`: {source}", .path.display())]
     Io {
@@ -100,7 +115,10 @@ impl Error {
         match self {
             Self::Catalog(error) => catalog_kind(error),
             Self::Config(_) | Self::NoSession | Self::BadRevision { .. } => Kind::Usage,
-            Self::Io { .. } => Kind::Failed,
+            Self::Import(error) => import_kind(error),
+            Self::Store(error) => store_kind(error),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
+            Self::Io { .. } | Self::NoOrigin { .. } => Kind::Failed,
             Self::SourceInUse { .. } | Self::HasChanges { .. } => Kind::Refused,
             Self::Mounted { .. } => Kind::Busy,
             Self::Interrupted => Kind::Interrupted,
@@ -113,6 +131,9 @@ impl Error {
         match self {
             Self::Catalog(error) => catalog_code(error),
             Self::Config(_) => "config",
+            Self::Import(error) => import_code(error),
+            Self::Store(error) => error.code(),
+            Self::NoOrigin { .. } => "no-origin",
             Self::Io { .. } => "io",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
@@ -120,6 +141,15 @@ impl Error {
             Self::Mounted { .. } => "mounted",
             Self::HasChanges { .. } => "has-changes",
             Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What the sentence could not name one by one, a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::Import(ImportError::Unreadable { files }) => files.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -142,8 +172,55 @@ impl Error {
             Self::HasChanges { name } => {
                 vec![format!("`aether status {name}` shows them; `--yes` deletes them for good")]
             }
-            Self::Config(_) | Self::Io { .. } | Self::BadRevision { .. } | Self::Interrupted => Vec::new(),
+            Self::Import(error) => import_hints(error),
+            Self::Config(_)
+            | Self::Store(_)
+            | Self::NoOrigin { .. }
+            | Self::Io { .. }
+            | Self::BadRevision { .. }
+            | Self::Interrupted => Vec::new(),
         }
+    }
+}
+
+fn store_kind(error: &StoreError) -> Kind {
+    if error.is_damage() { Kind::Damaged } else { Kind::Failed }
+}
+
+fn import_kind(error: &ImportError) -> Kind {
+    match error {
+        ImportError::Origin { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
+        ImportError::Glob(_) | ImportError::InsideDataDirectory { .. } => Kind::Usage,
+        ImportError::Interrupted => Kind::Interrupted,
+        ImportError::Store(error) => store_kind(error),
+        ImportError::Origin { .. }
+        | ImportError::NotADirectory { .. }
+        | ImportError::Unreadable { .. }
+        | ImportError::Vanished => Kind::Failed,
+    }
+}
+
+fn import_code(error: &ImportError) -> &'static str {
+    match error {
+        ImportError::Origin { .. } => "origin",
+        ImportError::NotADirectory { .. } => "not-a-directory",
+        ImportError::InsideDataDirectory { .. } => "inside-data-directory",
+        ImportError::Glob(_) => "bad-glob",
+        ImportError::Unreadable { .. } => "unreadable",
+        ImportError::Vanished => "origin-vanished",
+        ImportError::Interrupted => "interrupted",
+        ImportError::Store(error) => error.code(),
+    }
+}
+
+fn import_hints(error: &ImportError) -> Vec<String> {
+    match error {
+        ImportError::Unreadable { .. } => {
+            vec!["`--exclude` leaves them out for good, `--skip-unreadable` takes all the others".into()]
+        }
+        ImportError::Interrupted => vec!["run it again: what was stored is reused".into()],
+        ImportError::NotADirectory { .. } => vec!["name the directory that holds it".into()],
+        _ => Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A use case takes a [`Context`] and values, does its work in one catalog transaction, and returns a result. It prints
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
+pub mod blank;
 pub mod context;
 pub mod doctor;
 mod error;
@@ -17,6 +18,7 @@ pub mod session_list;
 pub mod session_rename;
 pub mod session_status;
 pub mod source_delete;
+pub mod source_import;
 pub mod source_list;
 pub mod source_rename;
 

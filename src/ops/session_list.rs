@@ -26,7 +26,7 @@ pub struct SessionInfo {
 pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
     let view = cx.catalog()?.view();
     let mut tags = view.all_tags()?;
-    let mounted = mounts::ours()?;
+    let mounted = mounts::table()?;
     let info = |session: Session| SessionInfo {
         tags: tags.remove(&session.id).unwrap_or_default(),
         mounts: mounts::of_session(&mounted, &session.id),
@@ -42,6 +42,6 @@ pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
 pub fn show(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let session = cx.resolve_session(key)?;
     let tags = cx.catalog()?.view().tags(&session.id)?;
-    let mounts = mounts::of_session(&mounts::ours()?, &session.id);
+    let mounts = mounts::of_session(&mounts::table()?, &session.id);
     Ok(SessionInfo { session, tags, mounts })
 }

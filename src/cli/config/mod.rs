@@ -9,7 +9,7 @@ use super::{Run, commands};
 
 /// Look at the configuration
 ///
-/// A flag wins over the environment (`cache.chunks_mib` is AETHER_CACHE_CHUNKS_MIB), that over the config file, that
+/// A flag wins over the environment (`cache.memory_mib` is AETHER_CACHE_MEMORY_MIB), that over the config file, that
 /// over the default.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

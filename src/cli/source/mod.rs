@@ -1,10 +1,13 @@
 //! `aether source`
 
+mod create;
 mod delete;
 mod list;
 mod log;
+mod refresh;
 mod rename;
 mod show;
+mod watch;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
@@ -17,6 +20,7 @@ use super::{Run, commands};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  aether source create app ~/src/web
   aether source list
   aether source log web")]
 pub(crate) struct Args {
@@ -27,9 +31,11 @@ pub(crate) struct Args {
 commands! {
     /// The commands.
     Command {
+        Create(create::Args),
         List(list::Args),
         Show(show::Args),
         Log(log::Args),
+        Refresh(refresh::Args),
         Rename(rename::Args),
         Delete(delete::Args),
     }

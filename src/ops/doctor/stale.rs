@@ -15,11 +15,12 @@ use super::Finding;
 /// Mounts whose process is gone: the kernel answers for them with ENOTCONN.
 pub(super) fn check_mounts() -> Finding {
     const NAME: &str = "stale-mounts";
-    let mounts = match mounts::ours() {
-        Ok(mounts) => mounts,
+    let table = match mounts::table() {
+        Ok(table) => table,
         Err(error) => return Finding::failed(NAME, error.to_string(), "mount `/proc`"),
     };
-    let dead: Vec<&PathBuf> = mounts.iter().map(|mount| &mount.path).filter(|path| is_dead(path)).collect();
+    let mounts: Vec<&PathBuf> = table.ours().map(|entry| &entry.mount_point).collect();
+    let dead: Vec<&PathBuf> = mounts.iter().copied().filter(|path| is_dead(path)).collect();
     match dead.as_slice() {
         [] => Finding::good(NAME, format!("{} mounted, none of them stale", mounts.len())),
         [path, rest @ ..] => Finding::failed(

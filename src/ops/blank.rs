@@ -1,0 +1,26 @@
+//! The tree of a source or session that began with nothing: one empty directory.
+
+use crate::model::{Attr, FIRST_INO, Kind, ROOT_INO, Root, RootId, Timestamp, Totals};
+use crate::store::tree::write_dir;
+use crate::store::{Store, StoreError};
+
+/// Stores the tree. The same time and owner give the same root, so storing it again costs nothing.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn root(store: &Store, created_ns: i64) -> Result<RootId, StoreError> {
+    let nanos = created_ns.rem_euclid(1_000_000_000) as u32;
+    let created = Timestamp::new(created_ns.div_euclid(1_000_000_000), nanos);
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let writer = store.writer()?;
+    let dir = write_dir(&writer, Vec::new())?;
+    let root = writer.put_root(&Root {
+        attr: Attr::new(ROOT_INO, Kind::Dir, 0o755, uid, gid, created),
+        dir,
+        xattrs: None,
+        next_ino: FIRST_INO,
+        totals: Totals { files: 0, dirs: 1, size_bytes: 0 },
+    })?;
+    writer.finish()?;
+    Ok(root)
+}
