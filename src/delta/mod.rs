@@ -43,7 +43,7 @@ pub use error::{DeltaError, ReplayError};
 pub use open::Replay;
 pub use settings::Settings;
 
-use crate::disk::{Disk, File};
+use crate::disk::{Disk, DiskSpace, File};
 use crate::model::{Place, Record};
 use crate::overlay::{Payload, Pin, Space, Upper};
 use commit::Commit;
@@ -323,14 +323,19 @@ impl Upper for Delta {
     }
 
     fn space(&self) -> io::Result<Space> {
-        let space = self.shared.segments.space()?;
-        Ok(Space {
+        Ok(self.shared.segments.space()?.into())
+    }
+}
+
+impl From<DiskSpace> for Space {
+    fn from(space: DiskSpace) -> Self {
+        Self {
             block_bytes: space.block_bytes,
             blocks: space.blocks,
             blocks_free: space.blocks_free,
             blocks_available: space.blocks_available,
             inodes: space.inodes,
             inodes_free: space.inodes_free,
-        })
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod context;
 pub mod doctor;
 mod error;
 pub mod import;
+pub mod live;
 pub mod mounts;
 pub mod names;
 pub mod rules;

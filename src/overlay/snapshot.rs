@@ -188,6 +188,19 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         self.plan(file, offset, buf.len() as u64).fetch(&*self.lower, &*self.upper, offset, buf)
     }
 
+    /// Reads from a written file by its number; nothing from one that was not written.
+    ///
+    /// # Errors
+    /// As [`super::Files::read`].
+    pub fn read_written(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        match self.state.inodes.get(&ino).and_then(|inode| Some((inode.file()?, inode.attr.size))) {
+            Some((file, size)) => {
+                Plan::new(file, size, offset, buf.len() as u64).fetch(&*self.lower, &*self.upper, offset, buf)
+            }
+            None => Ok(0),
+        }
+    }
+
     /// The first data (or hole) of a file at or after `offset`; `None` if there is none before its end.
     ///
     /// # Errors

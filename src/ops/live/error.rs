@@ -1,0 +1,67 @@
+//! Why a session could not be opened or looked at.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::daemon::Failure;
+use crate::delta::DeltaError;
+use crate::overlay::{self, LowerError};
+use crate::store::StoreError;
+
+/// Why a session could not be opened or looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// Another process has the session open.
+    #[error("session `{id}` is in use by another process")]
+    InUse {
+        /// The session's id.
+        id: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session's delta.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// Frozen data.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// The session's content.
+    #[error(transparent)]
+    Overlay(#[from] overlay::Error),
+    /// The mount process refused, failed, or cannot be reached.
+    #[error(transparent)]
+    Mount(#[from] Failure),
+    /// A file or directory.
+    #[error("`{}`: {source}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl LiveError {
+    /// A stable word for the kind of error.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::InUse { .. } => "session-in-use",
+            Self::Store(error) => error.code(),
+            Self::Delta(error) => error.code(),
+            Self::Lower(LowerError::Damaged { .. }) | Self::Overlay(overlay::Error::Lower(_)) => "damaged",
+            Self::Lower(LowerError::Io(_)) | Self::Overlay(_) | Self::Io { .. } => "io",
+            Self::Mount(failure) => &failure.code,
+        }
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Mount(failure) => failure,
+            error => Self::new(error.code(), error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Sessions as they live: opened from their base and their delta, served by a mount process, or looked at from outside.
+
+mod error;
+mod frozen;
+mod open;
+mod tree;
+mod workspace;
+
+pub use error::LiveError;
+pub use frozen::NoUpper;
+pub use open::{OpenSession, SessionBase, open_session, open_store};
+pub use tree::LiveTree;
+pub use workspace::{SessionWorkspace, What, open_workspace};

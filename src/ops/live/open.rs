@@ -1,0 +1,121 @@
+//! Opening a session: lock, base, journal.
+//!
+//! The lock of the session comes first and is held as long as the session is open, by its mount process or by a
+//! command. Only then is the base looked up, so that nobody can put the session on another one in between.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::delta::{Delta, Settings};
+use crate::disk::{Disk, File, Open, RealDisk};
+use crate::model::{Attr, FIRST_INO, Kind, ROOT_INO, Root, RootId, Timestamp, Totals};
+use crate::overlay::{Overlay, Replay};
+use crate::store::tree::write_dir;
+use crate::store::{Store, StoreOptions};
+
+use super::LiveError;
+
+/// A session that this process has open.
+#[derive(Debug)]
+pub struct OpenSession {
+    /// Its file system.
+    pub overlay: Arc<Overlay<Store, Delta>>,
+    /// What it stands on.
+    pub base: Root,
+    _lock: File,
+}
+
+/// What a session stands on, as the catalog says it.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionBase {
+    /// The frozen tree; `None` for a session that began empty.
+    pub root: Option<RootId>,
+    /// When the session was made: the times of an empty root directory.
+    pub created: Timestamp,
+}
+
+/// The store of a data directory.
+///
+/// # Errors
+/// [`LiveError::Store`].
+pub fn open_store(data_dir: &Path, cache_bytes: Option<u64>) -> Result<Arc<Store>, LiveError> {
+    let default = StoreOptions::default();
+    let options = StoreOptions { cache_bytes: cache_bytes.unwrap_or(default.cache_bytes), ..default };
+    Ok(Arc::new(Store::open(Arc::new(RealDisk), &data_dir.join("objects"), options)?))
+}
+
+/// Opens a session for this process alone. `base` is asked once the session's lock is held.
+///
+/// # Errors
+/// [`LiveError::InUse`] when another process has it; what the store, the delta or the disk say.
+pub fn open_session<E: From<LiveError>>(
+    data_dir: &Path,
+    id: &str,
+    store: Arc<Store>,
+    base: impl FnOnce() -> Result<SessionBase, E>,
+) -> Result<OpenSession, E> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let dir = data_dir.join("sessions").join(id);
+    let lock = lock(&*disk, &dir, id)?;
+    let base = match base()? {
+        SessionBase { root: Some(root), .. } => store.root(root).map_err(LiveError::from)?,
+        SessionBase { root: None, created } => empty_root(&store, created)?,
+    };
+    let (delta, replay) = open_delta(&disk, &dir.join("delta"), &base)?;
+    let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
+    Ok(OpenSession { overlay, base, _lock: lock })
+}
+
+impl OpenSession {
+    /// Makes everything durable and lets go of the session.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn close(&self) -> Result<(), LiveError> {
+        Ok(self.overlay.upper().close()?)
+    }
+}
+
+fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
+    let path: PathBuf = dir.join("lock");
+    let failed = |source| LiveError::Io { path: path.clone(), source };
+    disk.create_dir(dir).map_err(failed)?;
+    let file = disk.open(&path, Open::CreateOrWrite).map_err(failed)?;
+    match file.try_lock().map_err(failed)? {
+        true => Ok(file),
+        false => Err(LiveError::InUse { id: id.to_owned() }),
+    }
+}
+
+fn open_delta(disk: &Arc<dyn Disk>, dir: &Path, base: &Root) -> Result<(Delta, Replay), LiveError> {
+    let mut replay = Replay::new(base);
+    let delta = match has_log(&**disk, dir)? {
+        true => Delta::open(disk, dir, Settings::default(), &mut |batch| {
+            replay.apply(batch);
+            Ok(())
+        })?,
+        false => Delta::create(disk, dir, Settings::default())?,
+    };
+    delta.keep_only(replay.live())?;
+    Ok((delta, replay))
+}
+
+/// Whether a delta was made here. One whose making was cut short has no log yet.
+fn has_log(disk: &dyn Disk, dir: &Path) -> Result<bool, LiveError> {
+    match disk.list(dir) {
+        Ok(names) => Ok(names.iter().any(|path| path.file_stem().is_some_and(|stem| stem == "log"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(LiveError::Io { path: dir.to_owned(), source }),
+    }
+}
+
+/// The tree of a session that began empty: a directory of the user who opens it.
+fn empty_root(store: &Store, created: Timestamp) -> Result<Root, LiveError> {
+    let writer = store.writer()?;
+    let dir = write_dir(&writer, Vec::new())?;
+    writer.finish()?;
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let attr = Attr::new(ROOT_INO, Kind::Dir, 0o755, uid, gid, created);
+    let totals = Totals { dirs: 1, ..Totals::default() };
+    Ok(Root { attr, dir, xattrs: None, next_ino: FIRST_INO, totals })
+}

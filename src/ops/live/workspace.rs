@@ -1,0 +1,146 @@
+//! What a mount process serves: a session with its delta, or a frozen tree that nobody can change.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::daemon::control::{Reply, Request};
+use crate::daemon::{Connection, Failure, ServeSpec, Workspace};
+use crate::delta::Delta;
+use crate::model::{ObjectId, RootId};
+use crate::overlay::{Files, Overlay, Snapshot};
+use crate::store::Store;
+
+use super::open::SessionBase;
+use super::{LiveError, LiveTree, OpenSession, open_session, open_store};
+
+/// How many snapshots are kept for those who look at the session; the oldest go first.
+const MAX_SNAPSHOTS: usize = 4;
+
+/// The longest read in one request, in bytes.
+const MAX_READ_BYTES: u64 = 1 << 20;
+
+/// What to serve, as it stands in a [`ServeSpec`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum What {
+    /// A session.
+    Session {
+        /// Its id.
+        id: String,
+    },
+    /// A frozen tree.
+    Tree {
+        /// The root's hash, 64 hexadecimal digits.
+        root: String,
+    },
+}
+
+type LiveSnapshot = Snapshot<Store, Delta>;
+
+/// A session, or a frozen tree, as a mount process serves it.
+#[derive(Debug)]
+pub struct SessionWorkspace {
+    served: Served,
+    snapshots: Mutex<(u64, VecDeque<(u64, Arc<LiveSnapshot>)>)>,
+}
+
+#[derive(Debug)]
+enum Served {
+    Session(OpenSession),
+    Tree(Arc<Overlay<Store, super::frozen::NoUpper>>),
+}
+
+/// Opens what `spec` names. `base` tells what a session stands on.
+///
+/// # Errors
+/// [`Failure`] when it is damaged, in use, or not there.
+pub fn open_workspace(
+    spec: &ServeSpec,
+    cache_bytes: Option<u64>,
+    base: impl FnOnce(&Path, &str) -> Result<SessionBase, Failure>,
+) -> Result<SessionWorkspace, Failure> {
+    let what: What = serde_json::from_value(spec.what.clone())
+        .map_err(|error| Failure::new("spec", format!("what to serve cannot be read: {error}")))?;
+    let store = open_store(&spec.data_dir, cache_bytes)?;
+    let served = match what {
+        What::Session { id } => {
+            let session = open_session(&spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
+            session.overlay.set_read_only(spec.options.read_only);
+            session.overlay.upper().start_flusher().map_err(LiveError::from)?;
+            Served::Session(session)
+        }
+        What::Tree { root } => {
+            let id = ObjectId::from_hex(&root).ok_or_else(|| Failure::new("spec", "the root is no hash"))?;
+            let root = store.root(RootId(id)).map_err(LiveError::from)?;
+            Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root)))
+        }
+    };
+    Ok(SessionWorkspace { served, snapshots: Mutex::default() })
+}
+
+impl SessionWorkspace {
+    /// Takes a snapshot, keeps it for `read`, and sends its changed part.
+    fn snapshot(&self) -> Result<Reply, Failure> {
+        let Served::Session(session) = &self.served else {
+            return Err(Failure::new("frozen", "a frozen tree has no changes"));
+        };
+        let snapshot = Arc::new(session.overlay.snapshot().map_err(LiveError::from)?);
+        let tree = LiveTree::of(&*snapshot).map_err(LiveError::from)?;
+        let mut kept = self.snapshots.lock();
+        kept.0 += 1;
+        let number = kept.0;
+        kept.1.push_back((number, snapshot));
+        if kept.1.len() > MAX_SNAPSHOTS {
+            kept.1.pop_front();
+        }
+        Ok(Reply { result: json!({ "snapshot": number }), payload: tree.encode() })
+    }
+
+    /// Reads from a written file of a snapshot.
+    fn read(&self, request: &Request) -> Result<Reply, Failure> {
+        let number = |name: &str| {
+            let value = request.args.get(name).and_then(serde_json::Value::as_u64);
+            value.ok_or_else(|| Failure::new("control-protocol", format!("`{name}` is missing")))
+        };
+        let wanted = number("snapshot")?;
+        let kept = self.snapshots.lock().1.iter().find(|(number, _)| *number == wanted).map(|(_, kept)| kept.clone());
+        let snapshot = kept.ok_or_else(|| Failure::new("stale", "the snapshot is gone"))?;
+        let (ino, offset, len) = (number("ino")?, number("offset")?, number("len")?.min(MAX_READ_BYTES));
+        let mut payload = vec![0; len as usize];
+        let count = snapshot.read_written(ino, offset, &mut payload).map_err(LiveError::from)?;
+        payload.truncate(count);
+        Ok(Reply { result: json!({}), payload })
+    }
+}
+
+impl Workspace for SessionWorkspace {
+    fn files(&self) -> Arc<dyn Files> {
+        match &self.served {
+            Served::Session(session) => session.overlay.clone(),
+            Served::Tree(overlay) => overlay.clone(),
+        }
+    }
+
+    fn connected(&self, _connection: &Connection) {}
+
+    fn control(&self, request: Request) -> Result<Reply, Failure> {
+        match request.verb.as_str() {
+            "snapshot" => self.snapshot(),
+            "read" => self.read(&request),
+            verb => Err(Failure::new("control-protocol", format!("`{}` is no request", verb.escape_debug()))),
+        }
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        self.snapshots.lock().1.clear();
+        match &self.served {
+            Served::Session(session) => Ok(session.close()?),
+            Served::Tree(_) => Ok(()),
+        }
+    }
+}
