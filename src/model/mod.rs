@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, or knows SQL, FUSE, serde or the command line. Names and paths are bytes.
 
 mod attr;
+mod change;
 mod codec;
 mod content;
 mod id;
@@ -12,6 +13,7 @@ mod record;
 mod time;
 
 pub use attr::{Attr, FIRST_INO, Ino, Kind, ROOT_INO};
+pub use change::{ChangeKind, ChangeSetHash};
 pub use codec::{CodecError, Reader, Writer};
 pub use content::{Content, Manifest, Part, PartRef};
 pub use id::{ChunkId, ContentHash, NodeId, ObjectId, ObjectKind, RootId};

@@ -4,6 +4,7 @@
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
 pub mod blank;
+pub mod changes;
 pub mod context;
 pub mod doctor;
 mod error;

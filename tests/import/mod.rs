@@ -1,11 +1,11 @@
 //! Importing directories, and comparing the frozen tree with the real one.
 
-mod compare;
+pub mod compare;
 mod faithful;
 mod interrupted;
 mod left_out;
 mod refresh;
-mod trees;
+pub mod trees;
 mod unreadable;
 
 use std::path::Path;

@@ -1,0 +1,100 @@
+//! Whether two files hold the same bytes, and reading them whole.
+
+use crate::model::Content;
+use crate::overlay::{Error, SnapshotBody, SnapshotEntry, Whence};
+
+use super::TreeView;
+
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// A file of a tree.
+#[derive(Clone, Copy)]
+pub(super) struct FileOf<'a> {
+    pub(super) view: &'a dyn TreeView,
+    pub(super) entry: &'a SnapshotEntry,
+}
+
+impl FileOf<'_> {
+    fn frozen(&self) -> Option<Content> {
+        match self.entry.body {
+            SnapshotBody::File(content) => content,
+            _ => None,
+        }
+    }
+
+    /// Whether a file with this content could hold holes: one chunk cannot.
+    fn has_holes(&self) -> Result<bool, Error> {
+        match self.frozen() {
+            Some(Content::Chunk(_)) => Ok(false),
+            _ => Ok(self.view.seek(self.entry, 0, Whence::Hole)?.is_some_and(|at| at < self.entry.attr.size)),
+        }
+    }
+
+    /// All bytes of the file.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; self.entry.attr.size as usize];
+        let count = self.fill(0, &mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    /// BLAKE3 of the bytes.
+    pub(super) fn digest(&self) -> Result<[u8; 32], Error> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buf = vec![0; BLOCK_BYTES.min(self.entry.attr.size as usize)];
+        let mut at = 0;
+        while at < self.entry.attr.size {
+            let count = self.fill(at, &mut buf)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buf[..count]);
+            at += count as u64;
+        }
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    /// Reads until `buf` is full or the file ends.
+    fn fill(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let mut done = 0;
+        while done < buf.len() {
+            match self.view.read(self.entry, offset + done as u64, &mut buf[done..])? {
+                0 => break,
+                count => done += count,
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// Whether the bytes are the same. Frozen files are told apart by what they are named after; bytes are read only of a
+/// file that was written since, or where holes may be what makes the difference.
+pub(super) fn same_bytes(a: FileOf<'_>, b: FileOf<'_>) -> Result<bool, Error> {
+    if a.entry.attr.size != b.entry.attr.size {
+        return Ok(false);
+    }
+    if let (Some(left), Some(right)) = (a.frozen(), b.frozen()) {
+        if left == right {
+            return Ok(true);
+        }
+        // Equal bytes with equal holes have equal content, so without holes the bytes differ.
+        if !a.has_holes()? && !b.has_holes()? {
+            return Ok(false);
+        }
+    }
+    let len = a.entry.attr.size;
+    let block = BLOCK_BYTES.min(len as usize);
+    let (mut left, mut right) = (vec![0; block], vec![0; block]);
+    let mut at = 0;
+    while at < len {
+        let (count, other) = (a.fill(at, &mut left)?, b.fill(at, &mut right)?);
+        if left[..count] != right[..other] {
+            return Ok(false);
+        }
+        if count == 0 {
+            break;
+        }
+        at += count as u64;
+    }
+    Ok(true)
+}
