@@ -3,6 +3,7 @@
 //!
 //! A failing run prints its seed and the shortest list of operations that it was found to fail with.
 
+mod delta;
 pub mod freeze;
 pub mod generator;
 pub mod memory;

@@ -90,6 +90,7 @@ pub fn read_content(files: &impl Files, ino: Ino, size: u64) -> Result<Sparse, E
 }
 
 /// A listing that goes on while its directory changes.
+#[derive(Clone)]
 struct Watch {
     dir: Ino,
     /// Names that were there all the time.
@@ -101,7 +102,7 @@ struct Watch {
 }
 
 /// Holds what a subject does against what the model does.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Check {
     to_subject: HashMap<Ino, Ino>,
     to_model: HashMap<Ino, Ino>,
