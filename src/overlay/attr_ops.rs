@@ -113,7 +113,7 @@ fn apply(attr: &mut Attr, set: &SetAttr, caller: Caller) {
     let owner_set = set.uid.is_some() || set.gid.is_some();
     attr.uid = set.uid.unwrap_or(attr.uid);
     attr.gid = set.gid.unwrap_or(attr.gid);
-    if owner_set && attr.kind != Kind::Dir {
+    if (owner_set || set.kill_priv) && attr.kind != Kind::Dir {
         attr.perm = without_privileges(attr.perm);
     }
     if let Some(size) = set.size {
