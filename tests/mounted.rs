@@ -1,6 +1,9 @@
 //! Tests on real mounts. They need `/dev/fuse` and fail without it, unless `AETHER_TEST_FUSE=skip` says that there is
 //! none to be had.
 
+// In a test a failed `unwrap` is the report.
+#![allow(clippy::unwrap_used)]
+
 #[path = "mounted/control.rs"]
 mod control;
 #[path = "mounted/fixture.rs"]

@@ -1,12 +1,14 @@
 //! An error on its way to another process.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::fuse::MountError;
+use crate::fuse::{Hold, Holder, MountError};
 
 /// What went wrong, in a form that survives a pipe or socket. The message is escaped where it quotes names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -45,10 +47,32 @@ impl Failure {
     }
 }
 
+/// A process that keeps a mount busy; names are escaped.
+fn holder_view(holder: &Holder) -> Value {
+    let (how, path) = match &holder.hold {
+        Hold::WorkingDirectory(path) => ("cwd", path),
+        Hold::Root(path) => ("root", path),
+        Hold::Program(path) => ("program", path),
+        Hold::OpenFile(path) => ("file", path),
+        Hold::Mapped(path) => ("mapped", path),
+        Hold::Mount(path) => ("mount", path),
+    };
+    let escaped = |name: &OsStr| name.as_bytes().escape_ascii().to_string();
+    json!({
+        "pid": holder.pid,
+        "command": escaped(&holder.command),
+        "holds": how,
+        "path": escaped(path.as_os_str()),
+    })
+}
+
 impl From<MountError> for Failure {
     fn from(error: MountError) -> Self {
         let mut failure = Self::new(error.code(), error.to_string());
         failure.hints = error.hints();
+        if let MountError::Busy { holders, .. } = &error {
+            failure.details = holders.iter().map(holder_view).collect();
+        }
         failure
     }
 }

@@ -1,14 +1,14 @@
 //! The mount process itself: from the order to the last sync.
 
 use std::fmt;
-use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::stdio::{dup2_stdin, dup2_stdout};
+use rustix::stdio::{dup2_stdin, dup2_stdout, stdin, stdout};
 use serde_json::Value;
 
 use crate::fuse::{self, Counters, How, Invalidations, Mounted, Server};
@@ -62,9 +62,8 @@ pub struct Connection {
 /// # Errors
 /// [`Failure`], which the parent has been told already if it was still waiting.
 pub fn serve_child<W: Workspace>(open: impl FnOnce(&ServeSpec) -> Result<W, Failure>) -> Result<(), Failure> {
-    let stdin = |error: io::Error| Failure::io(Path::new("/dev/stdin"), &error);
-    let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(stdin)?;
-    let announce = Announce::Pipe(stdout.into());
+    let answer = stdout().try_clone_to_owned().map_err(|error| Failure::io(Path::new("/dev/stdout"), &error))?;
+    let announce = Announce::Pipe(answer.into());
     let spec = match prepare_child() {
         Ok(spec) => spec,
         Err(failure) => {
@@ -82,8 +81,9 @@ pub fn serve_child<W: Workspace>(open: impl FnOnce(&ServeSpec) -> Result<W, Fail
 
 fn prepare_child() -> Result<ServeSpec, Failure> {
     let broken = |error: &dyn fmt::Display| Failure::new("spec", format!("the order cannot be read: {error}"));
+    let order = File::from(stdin().try_clone_to_owned().map_err(|error| broken(&error))?);
     let mut text = Vec::new();
-    io::stdin().take(MAX_SPEC_BYTES).read_to_end(&mut text).map_err(|error| broken(&error))?;
+    order.take(MAX_SPEC_BYTES).read_to_end(&mut text).map_err(|error| broken(&error))?;
     let spec: ServeSpec = serde_json::from_slice(&text).map_err(|error| broken(&error))?;
     let null = Path::new("/dev/null");
     let failed = |errno: rustix::io::Errno| Failure::io(null, &errno.into());

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
 use rustix::process::{getegid, geteuid};
 
 use super::error::MountError;
@@ -72,8 +73,21 @@ pub fn mount(mount_point: &Path, tag: &str, options: &MountOptions) -> Result<(D
     let table = MountTable::read().map_err(at)?;
     match table.at(mount_point).filter(|entry| entry.is_ours()) {
         Some(entry) => Ok((device, Mounted { entry: entry.clone() })),
-        None => Err(MountError::NotMounted { path: mount_point.to_owned() }),
+        // Someone covered it already, or the path was not a resolved one. What was made answers nobody: away with it.
+        None => {
+            drop(device);
+            let _best_effort = detach(mount_point, is_root);
+            Err(MountError::NotMounted { path: mount_point.to_owned() })
+        }
     }
+}
+
+fn detach(mount_point: &Path, is_root: bool) -> Result<(), MountError> {
+    if !is_root {
+        return fusermount::unmount(mount_point, true);
+    }
+    rustix::mount::unmount(mount_point, UnmountFlags::DETACH)
+        .map_err(|errno| MountError::Io { path: mount_point.to_owned(), source: errno.into() })
 }
 
 fn mount_as_root(mount_point: &Path, source: &str, options: &MountOptions) -> Result<Device, MountError> {

@@ -30,8 +30,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        // At least four, so that requests which wait for the disk leave someone to answer the others.
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = NonZero::new(processors.clamp(2, 4)).unwrap_or(NonZero::<usize>::MIN);
+        let threads = NonZero::new(processors.clamp(4, 8)).unwrap_or(NonZero::<usize>::MIN);
         Self { threads, clone_fd: false, readdirplus_auto: false }
     }
 }

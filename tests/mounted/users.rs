@@ -87,6 +87,35 @@ fn even_root_is_kept_out_of_a_users_mount() {
 }
 
 #[test]
+fn a_user_can_take_a_mount_away_whose_process_is_gone() {
+    if skipped() {
+        return;
+    }
+    in_thread_of_nobody(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let (device, mounted) = mount(&dir.path().canonicalize().unwrap(), "dead", &MountOptions::default()).unwrap();
+        drop(device);
+        assert!(mounted.is_there().unwrap());
+        mounted.unmount(How::Lazy).unwrap();
+        assert!(!mounted.is_there().unwrap());
+    });
+}
+
+#[test]
+fn a_mount_whose_place_is_not_resolved_is_refused_and_not_left_behind() {
+    if skipped() || !geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().canonicalize().unwrap();
+    fs::create_dir(home.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", home.join("link")).unwrap();
+    let refused = mount(&home.join("link"), "x", &MountOptions::default()).unwrap_err();
+    assert!(matches!(refused, MountError::NotMounted { .. }), "{refused}");
+    assert!(aether::fuse::MountTable::read().unwrap().at(&home.join("real")).is_none());
+}
+
+#[test]
 fn a_user_is_told_why_others_cannot_be_let_in() {
     if skipped() {
         return;
