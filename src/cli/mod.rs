@@ -10,6 +10,7 @@ mod doctor;
 mod exit;
 mod interrupt;
 mod names;
+mod serve;
 mod session;
 mod source;
 
@@ -55,9 +56,13 @@ commands! {
     Command {
         Source(source::Args),
         Session(session::Args),
+        Mount(session::mount::Args),
+        Unmount(session::unmount::Args),
         Doctor(doctor::Args),
         Config(config::Args),
         Completions(completions::Args),
+        #[command(hide = true)]
+        Serve(serve::Args),
     }
 }
 

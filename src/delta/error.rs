@@ -55,11 +55,11 @@ impl DeltaError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Busy { .. } => "delta.busy",
-            Self::Damaged { .. } => "delta.damaged",
-            Self::Newer { .. } => "delta.newer",
-            Self::Replay { .. } => "delta.replay",
-            Self::Io(_) => "delta.io",
+            Self::Busy { .. } => "delta-busy",
+            Self::Damaged { .. } => "delta-damaged",
+            Self::Newer { .. } => "delta-newer",
+            Self::Replay { .. } => "delta-replay",
+            Self::Io(_) => "delta-io",
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::daemon::Failure;
 use crate::store::StoreError;
 use crate::{catalog, config};
 
 use super::import::ImportError;
+use super::live::LiveError;
 
 /// What went wrong, coarsely. The exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,15 @@ pub enum Error {
         /// One of its mount points.
         at: PathBuf,
     },
+    /// The session is mounted nowhere.
+    #[error("session `{name}` is not mounted")]
+    NotMounted {
+        /// The session.
+        name: String,
+    },
+    /// A session could not be opened, mounted or looked at.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// The session holds changes that nobody kept.
     #[error("session `{name}` has changes that were not kept")]
     HasChanges {
@@ -121,13 +132,15 @@ impl Error {
             Self::Io { .. } | Self::NoOrigin { .. } => Kind::Failed,
             Self::SourceInUse { .. } | Self::HasChanges { .. } => Kind::Refused,
             Self::Mounted { .. } => Kind::Busy,
+            Self::NotMounted { .. } => Kind::NotFound,
+            Self::Live(error) => live_kind(error),
             Self::Interrupted => Kind::Interrupted,
         }
     }
 
     /// A word for programs. It never changes its meaning.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Catalog(error) => catalog_code(error),
             Self::Config(_) => "config",
@@ -139,6 +152,8 @@ impl Error {
             Self::BadRevision { .. } => "bad-revision",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
+            Self::NotMounted { .. } => "not-mounted",
+            Self::Live(error) => error.code(),
             Self::HasChanges { .. } => "has-changes",
             Self::Interrupted => "interrupted",
         }
@@ -173,13 +188,35 @@ impl Error {
                 vec![format!("`aether status {name}` shows them; `--yes` deletes them for good")]
             }
             Self::Import(error) => import_hints(error),
-            Self::Config(_)
+            Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
+            Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
+            Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],
+            Self::Live(_)
+            | Self::Config(_)
             | Self::Store(_)
             | Self::NoOrigin { .. }
             | Self::Io { .. }
             | Self::BadRevision { .. }
             | Self::Interrupted => Vec::new(),
         }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Live(LiveError::Mount(failure))
+    }
+}
+
+fn live_kind(error: &LiveError) -> Kind {
+    match error.code() {
+        "session-in-use" | "busy" | "timeout" | "delta-busy" => Kind::Busy,
+        "stale" => Kind::Conflict,
+        "bad-mount-option" => Kind::Usage,
+        "mount-point-missing" | "not-mounted" => Kind::NotFound,
+        "already-mounted" | "mount-point-not-empty" => Kind::Busy,
+        _ if error.is_damage() => Kind::Damaged,
+        _ => Kind::Failed,
     }
 }
 

@@ -3,8 +3,10 @@
 mod create;
 mod delete;
 mod list;
+pub(super) mod mount;
 mod rename;
 mod show;
+pub(super) mod unmount;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
@@ -32,6 +34,8 @@ commands! {
         Show(show::Args),
         Rename(rename::Args),
         Delete(delete::Args),
+        Mount(mount::Args),
+        Unmount(unmount::Args),
     }
 }
 

@@ -57,6 +57,18 @@ impl LiveError {
     }
 }
 
+impl LiveError {
+    /// Whether stored data is not what it was.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_damage(),
+            Self::Delta(error) => matches!(error, DeltaError::Damaged { .. }),
+            _ => self.code().contains("damage"),
+        }
+    }
+}
+
 impl From<LiveError> for Failure {
     fn from(error: LiveError) -> Self {
         match error {

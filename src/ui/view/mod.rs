@@ -2,6 +2,7 @@
 
 mod config;
 mod doctor;
+mod mount;
 mod session;
 mod source;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 
 pub use config::{PathsView, SettingView};
 pub use doctor::FindingView;
+pub use mount::{MountedView, UnmountedView};
 pub use session::{SessionAction, SessionView};
 pub use source::{RevisionView, SourceAction, SourceView};
 

@@ -1,0 +1,94 @@
+//! `aether session mount`, and `aether mount`
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use crate::cli::Run;
+use crate::cli::context::Cx;
+use crate::cli::exit::{Error, Exit};
+use crate::cli::names;
+use crate::fuse::{MountError, MountOptions};
+use crate::ops::session_mount::{self, Request, Server};
+use crate::ui::view::MountedView;
+
+/// Mount a session
+///
+/// The session is served by a process of its own in the background, until it is unmounted. Without a directory it is
+/// mounted below the runtime directory, and the path is printed. With `--at`, a frozen revision is mounted read-only;
+/// then a single argument is the directory.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether session mount login-bug
+  aether session mount login-bug /tmp/work
+  aether session mount --at web@1")]
+pub(crate) struct Args {
+    /// The session; the current one if it is left out
+    #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
+    session: Option<String>,
+    /// Where to mount it; made if it is missing
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    dir: Option<PathBuf>,
+    /// Mount a frozen revision: `SOURCE@NUMBER`, or `@NUMBER` of the session's source
+    #[arg(long, value_name = "REVISION")]
+    at: Option<String>,
+    /// Refuse changes
+    #[arg(long)]
+    read_only: bool,
+    /// Let other users in, as far as permissions allow
+    #[arg(long)]
+    allow_other: bool,
+    /// Mount options, separated by commas
+    #[arg(short = 'o', value_name = "OPTIONS")]
+    options: Vec<String>,
+    /// Mount on a directory that has content, which is then covered
+    #[arg(long)]
+    cover: bool,
+    /// Serve in this process until the mount is gone
+    #[arg(long)]
+    foreground: bool,
+}
+
+impl Args {
+    fn request(self) -> Result<Request, MountError> {
+        let mut options = MountOptions::default();
+        for list in &self.options {
+            options = options.parse(list).map_err(MountError::Option)?;
+        }
+        options.read_only |= self.read_only;
+        options.allow_other |= self.allow_other;
+        let relative = self.at.as_ref().is_some_and(|at| at.starts_with('@'));
+        let (session, dir) = match (self.at.is_some() && !relative, self.session, self.dir) {
+            (true, Some(dir), None) => (None, Some(dir.into())),
+            (_, session, dir) => (session, dir),
+        };
+        Ok(Request { session, dir, at: self.at, cover: self.cover, options })
+    }
+}
+
+/// How mount processes are run, by the configuration.
+pub(crate) fn server(cx: &Cx) -> Result<Server, Error> {
+    let exe =
+        std::env::current_exe().map_err(|source| crate::ops::Error::Io { path: "/proc/self/exe".into(), source })?;
+    let threads = NonZero::new(cx.config.mount_threads as usize);
+    let log_level = if cx.ui.verbose() > 0 { "debug" } else { "info" };
+    Ok(Server { exe, threads, cache_bytes: cx.config.cache_bytes, log_level: log_level.into() })
+}
+
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let (foreground, server) = (self.foreground, server(cx)?);
+        let request = self.request().map_err(|error| crate::ops::Error::from(crate::daemon::Failure::from(error)))?;
+        if foreground {
+            let ui = cx.ui.clone();
+            session_mount::run_here(&mut cx.ops, &request, &server, move |mount| {
+                // Who started it may be gone; the mount is there all the same.
+                let _told = ui.show(&MountedView::new(mount));
+            })?;
+        } else {
+            let mount = session_mount::run(&mut cx.ops, &request, &server)?;
+            cx.ui.show(&MountedView::new(&mount))?;
+        }
+        Ok(Exit::DONE)
+    }
+}

@@ -1,0 +1,222 @@
+//! Mounting: where, what, and starting the process that serves it.
+
+use std::fs::DirBuilder;
+use std::num::NonZero;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::catalog::Catalog;
+use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Ready, RunDir, ServeSpec};
+use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
+use crate::model::Timestamp;
+
+use super::error::Result;
+use super::live::{SessionBase, What, open_workspace};
+use super::{Context, Error, names};
+
+/// How long a mount may take to answer.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// What to mount where.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The session; the current one if not given.
+    pub session: Option<String>,
+    /// Where; a directory of ours below the runtime directory if not given.
+    pub dir: Option<PathBuf>,
+    /// A frozen revision in place of the session's live state.
+    pub at: Option<String>,
+    /// Whether the directory may have content, which is then covered.
+    pub cover: bool,
+    /// Mount options.
+    pub options: MountOptions,
+}
+
+/// A mount that answers.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// The name of the session, or the revision.
+    pub name: String,
+    /// Its tag in the mount table.
+    pub tag: String,
+    /// Where.
+    pub mount_point: PathBuf,
+    /// The process that serves it.
+    pub pid: u32,
+    /// Whether changes are refused.
+    pub read_only: bool,
+}
+
+/// How the mount process is run.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The program to re-execute.
+    pub exe: PathBuf,
+    /// Threads that answer requests, if it is to be another number than the default.
+    pub threads: Option<NonZero<usize>>,
+    /// How much of the store it keeps in memory, in bytes.
+    pub cache_bytes: u64,
+    /// What it logs.
+    pub log_level: String,
+}
+
+/// Mounts in the background; returns once the mount answers.
+///
+/// # Errors
+/// The session or revision is not there, is mounted, or cannot be served; the directory cannot be mounted on.
+pub fn run(cx: &mut Context, request: &Request, server: &Server) -> Result<Mount> {
+    let (spec, name) = prepare(cx, request, server)?;
+    let ready = daemon::spawn(&server.exe, &["serve"], &spec, READY_LIMIT).inspect_err(|_| take_back(&spec))?;
+    Ok(mount(&spec, name, &ready))
+}
+
+/// Mounts and serves in this process until the mount is gone; `told` hears of it once the mount answers.
+///
+/// # Errors
+/// As [`run`], and when serving fails.
+pub fn run_here(
+    cx: &mut Context,
+    request: &Request,
+    server: &Server,
+    told: impl FnOnce(&Mount) + Send + 'static,
+) -> Result<()> {
+    let (spec, name) = prepare(cx, request, server)?;
+    let shown = spec.clone();
+    let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
+    let open = |spec: &ServeSpec| open_workspace(spec, Some(server.cache_bytes), base_of);
+    Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
+}
+
+/// The mount process: serves what its standard input orders.
+///
+/// # Errors
+/// What went wrong, which the parent has been told too.
+pub fn serve(cache_bytes: u64) -> Result<()> {
+    Ok(daemon::serve_child(|spec| open_workspace(spec, Some(cache_bytes), base_of))?)
+}
+
+/// What a session stands on, as the catalog says it at this moment.
+fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failure> {
+    let failed = |error: crate::catalog::Error| Failure::new("catalog", error.to_string());
+    let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
+    Ok(SessionBase { root: session.base.root, created: timestamp(session.created_ns) })
+}
+
+/// Nanoseconds since the epoch as a point in time.
+pub(super) fn timestamp(ns: i64) -> Timestamp {
+    let nanos = u32::try_from(ns.rem_euclid(1_000_000_000)).unwrap_or(0);
+    Timestamp::new(ns.div_euclid(1_000_000_000), nanos)
+}
+
+fn mount(spec: &ServeSpec, name: String, ready: &Ready) -> Mount {
+    Mount {
+        name,
+        tag: spec.tag.clone(),
+        mount_point: ready.mount_point.clone(),
+        pid: ready.pid,
+        read_only: spec.options.read_only,
+    }
+}
+
+/// A directory that was made for a mount that did not come to be.
+fn take_back(spec: &ServeSpec) {
+    if spec.created_mount_point {
+        let _kept_if_used = std::fs::remove_dir(&spec.mount_point);
+    }
+}
+
+fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(ServeSpec, String)> {
+    let is_root = rustix::process::geteuid().is_root();
+    request.options.check(is_root).map_err(|error| Failure::from(MountError::Option(error)))?;
+    let run = run_dir(cx)?;
+    daemon::clean_stale(&run)?;
+    let mut options = request.options.clone();
+    let (name, tag, what) = match &request.at {
+        Some(at) => {
+            let at = revision_of(cx, request.session.as_deref(), at)?;
+            let (source, revision) = names::resolve_revision(cx.catalog()?.view(), &at)?;
+            let name = format!("{}@{}", source.name, revision.number);
+            options.read_only = true;
+            (name.clone(), name, What::Tree { root: revision.root.0.to_hex() })
+        }
+        None => {
+            let session = cx.resolve_session(request.session.as_deref())?;
+            refuse_second(&run, &session.id, &session.name)?;
+            (session.name.clone(), session.id.clone(), What::Session { id: session.id })
+        }
+    };
+    let place = mount_point(cx, request, &run, &name)?;
+    let what = serde_json::to_value(what).map_err(|error| Failure::new("spec", error.to_string()))?;
+    let log_dir = cx.paths.data.join("log");
+    DirBuilder::new().recursive(true).mode(0o700).create(&log_dir).map_err(at(&log_dir))?;
+    let spec = ServeSpec {
+        log: log_dir.join(format!("{tag}.log")),
+        tag,
+        what,
+        data_dir: cx.paths.data.clone(),
+        run_dir: run.path().to_owned(),
+        mount_point: place.path,
+        created_mount_point: place.created,
+        options,
+        threads: server.threads,
+        log_level: server.log_level.clone(),
+    };
+    Ok((spec, name))
+}
+
+fn at(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
+    move |source| Error::Io { path: path.to_owned(), source }
+}
+
+/// `@2` after a session is revision 2 of the source that the session stands on; anything else stands for itself.
+fn revision_of(cx: &mut Context, session: Option<&str>, at: &str) -> Result<String> {
+    let Some(number) = at.strip_prefix('@') else { return Ok(at.to_owned()) };
+    let session = cx.resolve_session(session)?;
+    let source = session.source_name.ok_or_else(|| Error::BadRevision { text: at.to_owned() })?;
+    Ok(format!("{source}@{number}"))
+}
+
+/// The directory with the records of mounts.
+///
+/// # Errors
+/// It belongs to somebody else, or cannot be made.
+pub fn run_dir(cx: &Context) -> Result<RunDir> {
+    Ok(RunDir::open(cx.paths.make_runtime()?)?)
+}
+
+/// The mount of a session that a living process serves.
+///
+/// # Errors
+/// The records cannot be read.
+pub fn live_mount(run: &RunDir, tag: &str) -> Result<Option<MountRecord>> {
+    let mounts = daemon::mounts(run)?;
+    Ok(mounts
+        .into_iter()
+        .find(|(record, state)| record.tag == tag && *state != MountState::Dead)
+        .map(|(found, _)| found))
+}
+
+fn refuse_second(run: &RunDir, id: &str, name: &str) -> Result<()> {
+    match live_mount(run, id)? {
+        Some(record) => Err(Error::Mounted { name: name.to_owned(), at: record.mount_point }),
+        None => Ok(()),
+    }
+}
+
+fn mount_point(cx: &Context, request: &Request, run: &RunDir, name: &str) -> Result<MountPoint> {
+    let table = MountTable::read().map_err(at(Path::new("/proc/self/mountinfo")))?;
+    let data_dir = std::fs::canonicalize(&cx.paths.data).unwrap_or_else(|_| cx.paths.data.clone());
+    let forbidden = Forbidden { data_dir: &data_dir, table: &table };
+    let prepare = |path: &Path| MountPoint::prepare(path, request.cover, &forbidden).map_err(Failure::from);
+    if let Some(dir) = &request.dir {
+        let dir = cx.cwd.as_ref().map_or_else(|| dir.clone(), |cwd| cwd.join(dir));
+        return Ok(prepare(&dir)?);
+    }
+    let parent = run.join("mnt");
+    DirBuilder::new().recursive(true).mode(0o700).create(&parent).map_err(at(&parent))?;
+    let mut place = prepare(&parent.join(name))?;
+    // It is ours, whoever made it first.
+    place.created = true;
+    Ok(place)
+}

@@ -1,0 +1,96 @@
+//! Unmounting, also what hangs or whose process is gone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::daemon::{self, MountRecord, MountState, RunDir};
+use crate::fuse::How;
+
+use super::error::Result;
+use super::session_mount::run_dir;
+use super::{Context, Error};
+
+/// How long the last sync of a mount process may take.
+const END_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long a process that was killed may take to be gone.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
+
+/// How to unmount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Refuse while somebody uses it.
+    Plain,
+    /// Take it out of the tree at once, and serve those who use it until they are done.
+    Lazy,
+    /// Kill the process that serves it.
+    Force,
+}
+
+/// Unmounts what `key` names: a session, a mounted revision, or a mount point. Returns where it was mounted.
+///
+/// # Errors
+/// Nothing of that name is mounted; somebody uses it (their processes are named); the process does not end.
+pub fn run(cx: &mut Context, key: Option<&str>, way: Way) -> Result<Vec<PathBuf>> {
+    let run = run_dir(cx)?;
+    let found = find(cx, &run, key)?;
+    let mut places = Vec::new();
+    for (record, state) in found {
+        match (state, way) {
+            (MountState::Dead, _) => {}
+            (_, Way::Force) => daemon::kill(&run, &record, KILL_LIMIT)?,
+            (_, Way::Lazy) => daemon::unmount(&record, How::Lazy, END_LIMIT)?,
+            (_, Way::Plain) => daemon::unmount(&record, How::Plain, END_LIMIT)?,
+        }
+        places.push(record.mount_point);
+    }
+    daemon::clean_stale(&run)?;
+    Ok(places)
+}
+
+/// Unmounts all of them.
+///
+/// # Errors
+/// As [`run`]; the others are unmounted all the same.
+pub fn run_all(cx: &mut Context, way: Way) -> Result<Vec<PathBuf>> {
+    let run = run_dir(cx)?;
+    let tags: Vec<String> = daemon::mounts(&run)?
+        .into_iter()
+        .filter(|(record, _)| record.data_dir == cx.paths.data)
+        .map(|(record, _)| record.mount_point.to_string_lossy().into_owned())
+        .collect();
+    let results: Vec<_> = tags.iter().map(|tag| self::run(cx, Some(tag), way)).collect();
+    let mut places = Vec::new();
+    for result in results {
+        places.extend(result?);
+    }
+    Ok(places)
+}
+
+fn find(cx: &mut Context, run: &RunDir, key: Option<&str>) -> Result<Vec<(MountRecord, MountState)>> {
+    let mounts = daemon::mounts(run)?;
+    if let Some(key) = key {
+        let path = cx.cwd.as_ref().map_or_else(|| PathBuf::from(key), |cwd| cwd.join(key));
+        let named: Vec<_> =
+            mounts.iter().filter(|(record, _)| record.tag == key || same_place(&record.mount_point, &path)).collect();
+        if !named.is_empty() {
+            return Ok(named.into_iter().cloned().collect());
+        }
+    }
+    let session = cx.resolve_session(key)?;
+    let found: Vec<_> = mounts.into_iter().filter(|(record, _)| record.tag == session.id).collect();
+    if found.is_empty() {
+        return Err(Error::NotMounted { name: session.name });
+    }
+    Ok(found)
+}
+
+/// Whether two paths are one, told without a look at a mount that may be dead.
+fn same_place(mount_point: &Path, path: &Path) -> bool {
+    let plain = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let resolved = plain
+        .parent()
+        .zip(plain.file_name())
+        .and_then(|(parent, name)| std::fs::canonicalize(parent).ok().map(|parent| parent.join(name)));
+    mount_point == plain || resolved.is_some_and(|resolved| mount_point == resolved)
+}
