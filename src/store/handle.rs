@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::disk::Disk;
 
 use super::cache::Caches;
 use super::index::{Index, PackEntry, is_broken};
-use super::pack::{BlockSeal, Contents, Decompress, Pack, SealedPack, finished_name, salvage};
+use super::pack::{Contents, Decompress, Pack, SealedPack, finished_name, salvage};
 use super::{StoreError, Writer};
 
 /// How to open a store.
@@ -37,8 +38,9 @@ pub(super) struct Inner {
     pub packs: PathBuf,
     pub index: Index,
     pub caches: Caches,
-    pub seal: BlockSeal,
     pub decompress: Decompress,
+    /// The index was found to lack what a pack has, and made anew. Once is enough: it is a cache.
+    pub distrusted: AtomicBool,
 }
 
 impl std::fmt::Debug for Inner {
@@ -55,17 +57,17 @@ impl Store {
     /// [`StoreError`] when the directory or its index cannot be used. Damage in packs is no error here.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let packs = dir.join("packs");
-        disk.create_dir(&packs)?;
+        make_durable_dir(&*disk, &packs)?;
         let index = Index::open(&disk, &dir.join("index.db"))?;
         let inner = Inner {
             disk,
             packs,
             index,
             caches: Caches::new(options.cache_bytes),
-            seal: BlockSeal::default(),
             decompress: Decompress::default(),
+            distrusted: AtomicBool::new(false),
         };
-        inner.heal_after(|inner| inner.follow_packs())?;
+        unless_index(inner.heal_after(|inner| inner.follow_packs()))?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -81,20 +83,48 @@ impl Store {
     }
 }
 
-impl Inner {
-    /// Runs `action`; if the index turns out to be broken, replaces it and runs `action` once more.
-    pub fn heal_after<T>(&self, action: impl Fn(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        match action(self) {
-            Err(error) if is_broken(&error) => {
-                self.index.replace()?;
-                self.caches.locations.clear();
-                self.caches.blocks.clear();
-                self.caches.packs.clear();
-                self.follow_packs()?;
-                action(self)
-            }
-            other => other,
+/// Lets an index pass that could not take something in, as on a full disk: it will when it is asked the next time.
+pub(super) fn unless_index(result: Result<(), StoreError>) -> Result<(), StoreError> {
+    match result {
+        Err(StoreError::Index { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes a directory whose name is durable, with the one above it.
+fn make_durable_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    match disk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            disk.create_dir(dir)?;
+            dir.ancestors().skip(1).take(2).try_for_each(|above| disk.sync_dir(above))
         }
+        other => other.map(|_| ()),
+    }
+}
+
+impl Inner {
+    /// Runs `action`; if the index turns out to be broken, replaces it and runs `action` again.
+    pub fn heal_after<T>(&self, action: impl Fn(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut answer = action(self);
+        for even_if_sound in [false, true] {
+            match &answer {
+                Err(error) if is_broken(error) => {
+                    answer = self.reindex(even_if_sound).and_then(|()| action(self));
+                }
+                _ => break,
+            }
+        }
+        answer
+    }
+
+    /// Makes the index anew from the packs. Numbers of packs mean others from then on; a reader that still has an old
+    /// one finds other bytes than it looked for, and asks again.
+    pub fn reindex(&self, even_if_sound: bool) -> Result<(), StoreError> {
+        self.index.replace(even_if_sound)?;
+        self.caches.locations.clear();
+        self.caches.blocks.clear();
+        self.caches.packs.clear();
+        self.follow_packs()
     }
 
     /// The paths of all finished packs.
@@ -113,7 +143,8 @@ impl Inner {
         let is_new = |path: &&PathBuf| anew || finished_name(path).is_some_and(|name| !known.contains_key(name));
         let mut found = Vec::new();
         for path in paths.iter().filter(is_new) {
-            if let Some((pack, contents)) = self.read_contents(path)? {
+            // One that cannot be read now does not stand in the way of the others. It is tried again the next time.
+            if let Ok(Some((pack, contents))) = self.read_contents(path) {
                 found.push((pack.name.clone(), pack.len(), contents));
             }
         }
@@ -157,6 +188,6 @@ impl Inner {
             .iter()
             .map(|pack| PackEntry { name: &pack.name, stored_bytes: pack.len, contents: &pack.contents })
             .collect();
-        self.heal_after(|inner| inner.index.add(&entries, false))
+        unless_index(self.heal_after(|inner| inner.index.add(&entries, false)))
     }
 }

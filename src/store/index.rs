@@ -38,7 +38,7 @@ const SCHEMA: &str = "
 ";
 
 /// Connections kept for the next caller.
-const POOL: usize = 8;
+const POOL: usize = 4;
 /// How long a statement waits for another process, in milliseconds.
 const BUSY_MS: u64 = 10_000;
 
@@ -88,7 +88,7 @@ impl Index {
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
         let index = Self { disk: disk.clone(), path: path.to_owned(), pool: RwLock::default() };
         match index.with(|_| Ok(())) {
-            Err(error) if is_broken(&error) => index.replace()?,
+            Err(error) if is_broken(&error) => index.replace(false)?,
             other => other?,
         }
         Ok(index)
@@ -111,8 +111,9 @@ impl Index {
         Ok(answer)
     }
 
-    /// Throws a broken index away and begins an empty one, unless another process has just done so.
-    pub fn replace(&self) -> Result<(), StoreError> {
+    /// Throws a broken index away and begins an empty one. Without `even_if_sound`, one that is sound by now stays:
+    /// another process may have replaced it just before.
+    pub fn replace(&self, even_if_sound: bool) -> Result<(), StoreError> {
         let lock = self.disk.open(&self.path.with_extension("lock"), Open::CreateOrWrite)?;
         while !lock.try_lock()? {
             std::thread::sleep(Duration::from_millis(2));
@@ -122,7 +123,7 @@ impl Index {
         let fresh = connect(&self.path).and_then(|connection| {
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map(|text| text == "ok")
         });
-        if fresh.is_ok_and(|is_sound| is_sound) {
+        if !even_if_sound && fresh.is_ok_and(|is_sound| is_sound) {
             return Ok(());
         }
         for ending in ["db", "db-wal", "db-shm"] {
@@ -228,8 +229,9 @@ fn push_rows(rows: &mut Vec<(ObjectId, Location)>, pack: i64, contents: &Content
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "cache_size", -4096)?;
+    // After a power cut the file may be anything. That is noticed and mended, and syncs would cost every command.
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update(None, "cache_size", -1024)?;
     let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     if version(&connection)? != VERSION {
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -244,18 +246,21 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Whether the error says that the file is no sound database, so that another should take its place.
+/// Whether the error says that the file is no sound database, so that another should take its place: all that is not
+/// about other processes, the disk or memory.
 pub(super) fn is_broken(error: &StoreError) -> bool {
     let StoreError::Index { source, .. } = error else { return false };
-    match source {
-        rusqlite::Error::SqliteFailure(failure, text) => {
-            let text = text.as_deref().unwrap_or_default();
-            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-                || failure.code == ErrorCode::Unknown && (text.contains("no such") || text.contains("has no column"))
-        }
-        rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::FromSqlConversionFailure(..) => true,
-        _ => false,
+    let rusqlite::Error::SqliteFailure(failure, _) = source else { return true };
+    match failure.code {
+        ErrorCode::SystemIoFailure => failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ,
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::DiskFull
+        | ErrorCode::CannotOpen
+        | ErrorCode::PermissionDenied
+        | ErrorCode::ReadOnly
+        | ErrorCode::OutOfMemory
+        | ErrorCode::OperationInterrupted => false,
+        _ => true,
     }
 }

@@ -2,12 +2,13 @@
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::model::{ChunkId, Node, NodeId, ObjectId, ObjectKind, Root, RootId};
 use crate::overlay::LowerError;
 
 use super::cache::BlockKey;
-use super::handle::Inner;
+use super::handle::{Inner, unless_index};
 use super::index::Location;
 use super::pack::{Block, BlockRecord, Pack};
 use super::{Store, StoreError};
@@ -76,13 +77,16 @@ impl Inner {
         if let Some(at) = remembered {
             match self.at(kind, id, at) {
                 Err(error) if error.is_damage() => damage = Some(error),
+                Err(StoreError::Index { .. }) => {}
                 other => return other,
             }
         }
-        let indexed = self.heal_after(|inner| inner.index.locate(&id))?;
+        // Whatever ails the index, the packs can still be read.
+        let indexed = self.heal_after(|inner| inner.index.locate(&id)).unwrap_or(None);
         if let Some(at) = indexed.filter(|at| Some(*at) != remembered) {
             match self.at(kind, id, at) {
                 Err(error) if error.is_damage() => damage = Some(error),
+                Err(StoreError::Index { .. }) => {}
                 other => return other,
             }
         }
@@ -123,7 +127,7 @@ impl Inner {
             return Ok(pack);
         }
         let missing = |pack| StoreError::Damaged { id, pack, why: "its pack is missing".into() };
-        let name = self.index.pack_name(no)?.ok_or_else(|| missing(None))?;
+        let name = self.heal_after(|inner| inner.index.pack_name(no))?.ok_or_else(|| missing(None))?;
         let pack = Pack::open(&*self.disk, &self.packs.join(&name)).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => missing(Some(name)),
             _ => error.into(),
@@ -136,23 +140,53 @@ impl Inner {
     /// Looks for the object in all packs: slow, and only done when the index did not lead to it.
     fn search(&self, kind: ObjectKind, id: ObjectId, damage: Option<StoreError>) -> Result<Chunk, StoreError> {
         let mut damage = damage;
-        self.heal_after(Self::follow_packs)?;
+        let mut unread = None;
+        unless_index(self.heal_after(Self::follow_packs))?;
         for path in self.pack_paths()? {
-            let Some((pack, contents)) = self.read_contents(&path)? else { continue };
+            let (pack, contents) = match self.read_contents(&path) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(error) => {
+                    unread = Some(error);
+                    continue;
+                }
+            };
             for record in contents.blocks.iter().filter(|record| record.head.kind == kind) {
                 match self.in_record(&pack, record, id) {
-                    Some(Ok(chunk)) => return Ok(chunk),
+                    Some(Ok(chunk)) => {
+                        self.remember(&pack, record, id, &chunk);
+                        return Ok(chunk);
+                    }
                     Some(Err(error)) if error.is_damage() => damage = damage.or(Some(error)),
-                    Some(Err(error)) => return Err(error),
+                    Some(Err(error)) => unread = Some(error),
                     None => {}
                 }
             }
         }
-        Err(match damage {
+        // It may be whole where nothing could be read: that is no reason to call it damaged.
+        Err(match unread.or(damage) {
             Some(StoreError::DamagedPack { pack, why }) => StoreError::Damaged { id, pack: Some(pack), why },
             Some(error) => error,
             None => StoreError::Damaged { id, pack: None, why: "it is in no pack".into() },
         })
+    }
+
+    /// Keeps what a search found, so that the next read of it is none.
+    fn remember(&self, pack: &Pack, record: &BlockRecord, id: ObjectId, chunk: &Chunk) {
+        let number = || self.index.packs().ok()?.get(&pack.name).copied();
+        let Some(no) = number() else { return };
+        let (start, len) = (chunk.range.start as u32, chunk.range.len() as u32);
+        let at = Location { pack: no, block: record.offset, start, len };
+        let is_misled = match self.index.locate(&id) {
+            Ok(known) => known.is_none_or(|known| known.pack == no && known != at),
+            Err(_) => false,
+        };
+        if is_misled && !self.distrusted.swap(true, Ordering::Relaxed) {
+            let _ = self.reindex(true);
+        }
+        let Some(no) = number() else { return };
+        self.caches.blocks.insert((no, record.offset), chunk.block.clone());
+        self.caches.locations.insert(id, Location { pack: no, ..at });
     }
 
     fn in_record(&self, pack: &Pack, record: &BlockRecord, id: ObjectId) -> Option<Result<Chunk, StoreError>> {

@@ -14,7 +14,7 @@ use crate::model::{ChunkId, Node, NodeId, ObjectId, ObjectKind, Root, RootId};
 
 use super::StoreError;
 use super::handle::Inner;
-use super::pack::{BLOCK_TARGET_BYTES, MAX_OBJECT_BYTES, OpenBlock, PackWriter, SealedPack};
+use super::pack::{BLOCK_TARGET_BYTES, BlockSeal, MAX_OBJECT_BYTES, OpenBlock, PackWriter, SealedPack};
 use super::pending::Pending;
 
 /// What a writer has stored.
@@ -39,6 +39,7 @@ pub struct Written {
 pub struct Writer {
     inner: Arc<Inner>,
     pending: Pending,
+    seal: BlockSeal,
     chunks: Stream,
     nodes: Stream,
     done: Mutex<Vec<SealedPack>>,
@@ -66,6 +67,7 @@ impl Writer {
         Self {
             inner,
             pending: Pending::default(),
+            seal: BlockSeal::default(),
             chunks: Stream::default(),
             nodes: Stream::default(),
             done: Mutex::default(),
@@ -159,7 +161,7 @@ impl Writer {
     }
 
     fn try_append(&self, kind: ObjectKind, stream: &Stream, block: OpenBlock) -> Result<(), StoreError> {
-        let block = self.inner.seal.seal(kind, block)?;
+        let block = self.seal.seal(kind, block)?;
         let mut slot = stream.pack.lock();
         let mut pack = match slot.take() {
             Some(pack) if pack.has_room(&block) => pack,

@@ -1,5 +1,6 @@
 //! The content-addressed store, from the outside.
 
+mod damage;
 mod round_trip;
 
 use std::path::Path;

@@ -161,6 +161,12 @@ pub(in crate::store) struct BlockSeal {
     contexts: Mutex<Vec<Compressor<'static>>>,
 }
 
+impl std::fmt::Debug for BlockSeal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockSeal").finish_non_exhaustive()
+    }
+}
+
 impl BlockSeal {
     /// Compresses a block, if that gains.
     pub fn seal(&self, kind: ObjectKind, block: OpenBlock) -> io::Result<SealedBlock> {

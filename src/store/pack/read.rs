@@ -78,7 +78,10 @@ impl Pack {
     /// What is in the pack: by its footer, or else by its blocks.
     pub fn contents(&self) -> Result<Contents, StoreError> {
         match self.footer() {
-            Err(error) if error.is_damage() => self.scan(),
+            Err(error) if error.is_damage() => match self.check_header() {
+                Err(newer @ StoreError::NewerPack { .. }) => Err(newer),
+                _ => self.scan(),
+            },
             other => other,
         }
     }
