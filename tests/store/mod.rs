@@ -1,7 +1,12 @@
 //! The content-addressed store, from the outside.
 
+mod content;
 mod damage;
+mod faults;
+mod golden;
 mod round_trip;
+mod threads;
+mod tree;
 
 use std::path::Path;
 use std::sync::Arc;

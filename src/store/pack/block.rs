@@ -16,7 +16,7 @@ const MAGIC: [u8; 4] = *b"ABLK";
 pub(super) const HEAD_LEN: usize = 32;
 pub(super) const ENTRY_LEN: usize = 36;
 
-/// The zstd level. Measured on the Linux source, one core: level 1 540 MB/s and 4.9:1, level 3 330 MB/s and 5.6:1.
+/// The zstd level.
 const LEVEL: i32 = 3;
 
 /// How a payload is stored.
