@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use aether::disk::{Disk, DiskFile, File, Open, RealDisk};
+use aether::disk::{Disk, DiskFile, DiskSpace, File, Open, RealDisk};
 use aether::model::{ChunkId, Leaf, Node};
 use aether::store::{Store, StoreError, StoreOptions};
 use tempfile::tempdir;
@@ -69,6 +69,9 @@ impl Disk for FaultyDisk {
         self.0.change("sync", dir)?;
         RealDisk.sync_dir(dir)
     }
+    fn space(&self, dir: &Path) -> io::Result<DiskSpace> {
+        RealDisk.space(dir)
+    }
 }
 
 impl DiskFile for FaultyFile {
@@ -96,6 +99,9 @@ impl DiskFile for FaultyFile {
     }
     fn punch(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
         self.1.punch(offset, len_bytes)
+    }
+    fn allocate(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        self.1.allocate(offset, len_bytes)
     }
     fn allocated_bytes(&self) -> io::Result<u64> {
         self.1.allocated_bytes()

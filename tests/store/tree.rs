@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aether::model::{
     Attr, Body, BytePath, ChunkId, Content, ContentHash, DirRef, Entry, Kind, Leaf, Name, Node, NodeId, ObjectId,
-    ObjectKind, Root, RootId, Timestamp,
+    ObjectKind, Root, RootId, Timestamp, Totals,
 };
 use aether::overlay::{Lower, LowerError};
 use aether::store::tree::{self, Step};
@@ -164,7 +164,7 @@ fn sample_tree(writer: &Writer) -> RootId {
     let sub = tree::write_dir(writer, vec![file(b"b", b"2"), dir_entry(b"inner", inner)]).unwrap();
     let top = tree::write_dir(writer, vec![dir_entry(b"sub", sub), file(b"a", b"1"), file(b"z", b"4")]).unwrap();
     let attr = Attr::new(1, Kind::Dir, 0o755, 0, 0, Timestamp::default());
-    writer.put_root(&Root { attr, dir: top, xattrs: None, next_ino: 9, files: 4, dirs: 3, size_bytes: 4 }).unwrap()
+    writer.put_root(&Root { attr, dir: top, xattrs: None, next_ino: 9, totals: Totals::default() }).unwrap()
 }
 
 #[test]

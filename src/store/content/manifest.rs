@@ -98,5 +98,5 @@ fn ends_here(parts: &[Part]) -> bool {
         PartRef::Manifest(id) => id.0,
     };
     let word = u32::from_le_bytes([id.0[0], id.0[1], id.0[2], id.0[3]]);
-    parts.len() >= MAX_PARTS || parts.len() >= MIN_PARTS && word % MORE_PARTS == 0
+    parts.len() >= MAX_PARTS || parts.len() >= MIN_PARTS && word.is_multiple_of(MORE_PARTS)
 }

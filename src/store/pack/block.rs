@@ -16,8 +16,9 @@ const MAGIC: [u8; 4] = *b"ABLK";
 pub(super) const HEAD_LEN: usize = 32;
 pub(super) const ENTRY_LEN: usize = 36;
 
-/// The zstd level.
-const LEVEL: i32 = 3;
+/// The zstd level. On the Linux source, level 1 takes half the time of level 3 and stores 9 % more; import is the
+/// bottleneck that users wait for.
+const LEVEL: i32 = 1;
 
 /// How a payload is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

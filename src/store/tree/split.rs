@@ -25,13 +25,13 @@ pub(super) fn split<T>(
     weight: impl Fn(&T) -> usize,
 ) -> Vec<Range<usize>> {
     if items.len() <= WHOLE && items.iter().map(&weight).sum::<usize>() <= WHOLE_BYTES {
-        return vec![0..items.len()];
+        return std::iter::once(0..items.len()).collect();
     }
     let mut runs = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (at, item) in items.iter().enumerate() {
         let (count, weight) = (at - start, weight(item));
-        let asked = || (xxhash_rust::xxh3::xxh3_64(name(item)) >> (10 * level.min(5))) % MORE == 0;
+        let asked = || (xxhash_rust::xxh3::xxh3_64(name(item)) >> (10 * level.min(5))).is_multiple_of(MORE);
         if count >= MAX || count > 0 && bytes + weight > WHOLE_BYTES || count >= MIN && asked() {
             runs.push(start..at);
             (start, bytes) = (at, 0);
