@@ -78,8 +78,8 @@ impl Commit {
         self.rounds.load(Ordering::Relaxed)
     }
 
-    pub fn is_clean(&self) -> bool {
-        self.state.lock().durable >= self.appended.load(Ordering::Acquire)
+    pub fn last_appended(&self) -> u64 {
+        self.appended.load(Ordering::Acquire)
     }
 
     /// Runs `work` as the only sync, covering everything appended so far; or, unless it is `exclusive`, shares the
@@ -140,7 +140,7 @@ impl Shared {
     }
 
     fn sync_once(&self, before: Durable) -> io::Result<Durable> {
-        let gone = self.reclaim.begin_sync(&self.segments);
+        let gone = self.reclaim.begin_sync(&self.segments, self.commit.last_appended());
         let (covered, seq) = {
             let log = self.log.lock();
             (log.end, log.next_seq() - 1)
@@ -186,7 +186,7 @@ impl Shared {
     }
 
     /// Writes everything again that was not durable when a sync failed, from what memory has of it.
-    fn write_again(&self, from: u64) -> io::Result<()> {
+    pub(super) fn write_again(&self, from: u64) -> io::Result<()> {
         // Whoever wrote data before the failure has named it or put it with the staged by now.
         drop(self.in_flight.write());
         let (file, salt, end, path) = {

@@ -27,6 +27,7 @@ mod frame;
 mod log;
 mod open;
 mod reclaim;
+mod rewrite;
 mod scan;
 mod segments;
 mod settings;
@@ -41,6 +42,7 @@ use parking_lot::{Mutex, RwLock};
 
 pub use error::{DeltaError, ReplayError};
 pub use open::Replay;
+pub use rewrite::Moved;
 pub use settings::Settings;
 
 use crate::disk::{Disk, DiskSpace, File};
@@ -169,7 +171,8 @@ impl Delta {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Makes an empty delta in a directory that has none. It is durable when this returns.
+    /// Makes an empty delta in a directory that has none. It is durable when this returns, provided that the directory
+    /// above is.
     ///
     /// # Errors
     /// [`DeltaError::Busy`] when another is making it; [`DeltaError::Io`] with `AlreadyExists` when there is one.
@@ -247,6 +250,7 @@ impl Delta {
     pub fn close(&self) -> Result<(), DeltaError> {
         self.shared.flusher.stop();
         self.shared.sync()?;
+        self.shared.reclaim.retire_now();
         self.shared.reclaim.advance(&self.shared.segments)?;
         self.shared.prove()?;
         Ok(self.shared.log.lock().trim()?)

@@ -210,8 +210,9 @@ impl Replayed<'_> {
         let mut buf = Vec::new();
         for Summed { place, len_bytes, sum } in sums {
             let end = place.offset.checked_add(*len_bytes);
-            if !end.is_some_and(|end| self.lengths.get(&place.file).is_some_and(|len| end <= *len)) {
-                return Ok(false);
+            match (end, self.lengths.get(&place.file)) {
+                (Some(end), Some(len)) if end <= *len => {}
+                _ => return Ok(false),
             }
             buf.resize(*len_bytes as usize, 0);
             self.segments.read(*place, &mut buf)?;

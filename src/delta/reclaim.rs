@@ -81,8 +81,10 @@ struct Stages {
     unconfirmed: Work,
     ready: Work,
     waiting: Option<(Arc<()>, Work)>,
-    /// Files that are on their way out; they are named once in a sync mark.
+    /// Segments that are on their way out; every sync mark names them until their files are gone.
     leaving: BTreeSet<u32>,
+    /// Logs that were replaced, each with the last batch before that.
+    retired: Vec<(u32, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -103,10 +105,12 @@ impl Reclaim {
 
     /// State 1 to 2. To be called before the sync takes the log's end. Returns the segments that the sync mark is to
     /// call gone: those with nothing left in them.
-    pub fn begin_sync(&self, segments: &Segments) -> Vec<u32> {
+    pub fn begin_sync(&self, segments: &Segments, appended: u64) -> Vec<u32> {
         let released = std::mem::take(&mut *self.released.lock());
         let mut stages = self.stages.lock();
         let stages = &mut *stages;
+        let used_up = |(_, seq): &mut (u32, u64)| *seq < appended;
+        stages.unconfirmed.files.extend(stages.retired.extract_if(.., used_up).map(|(number, _)| number));
         let mut touched = BTreeSet::new();
         for (place, len_bytes) in released {
             let (start, end) = (place.offset, place.offset + len_bytes);
@@ -131,7 +135,7 @@ impl Reclaim {
                 stages.leaving.insert(number);
             }
         }
-        stages.unconfirmed.files.iter().copied().collect()
+        stages.leaving.iter().copied().collect()
     }
 
     /// Has a file removed after the next successful sync.
@@ -141,11 +145,16 @@ impl Reclaim {
         stages.leaving.insert(number);
     }
 
-    /// Has a file removed once nobody reads it any more; nothing durable refers to it already.
-    pub fn remove_file(&self, number: u32) {
-        let mut stages = self.stages.lock();
-        stages.ready.files.insert(number);
-        stages.leaving.insert(number);
+    /// Has a log removed that a newer one replaced, once something was appended after batch `seq`: until then readers may still
+    /// look up places in it.
+    pub fn retire(&self, number: u32, seq: u64) {
+        self.stages.lock().retired.push((number, seq));
+    }
+
+    /// Has all retired logs removed: there is nobody any more who would look up a place.
+    pub fn retire_now(&self) {
+        let stages = &mut *self.stages.lock();
+        stages.ready.files.extend(stages.retired.drain(..).map(|(number, _)| number));
     }
 
     /// State 2 to 3: what `begin_sync` took is confirmed.
@@ -183,11 +192,6 @@ impl Reclaim {
     pub fn dead_bytes(&self) -> u64 {
         let stages = self.stages.lock();
         stages.dead.values().map(|ranges| ranges.total_bytes.saturating_sub(ranges.punched_bytes)).sum()
-    }
-
-    /// Dead bytes of one file.
-    pub fn dead_bytes_of(&self, number: u32) -> u64 {
-        self.stages.lock().dead.get(&number).map_or(0, |ranges| ranges.total_bytes)
     }
 }
 

@@ -85,6 +85,10 @@ impl Segments {
         dir.join(format!("data.{number}"))
     }
 
+    pub fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
     /// Sets the lowest number that was never used.
     pub fn set_next_number(&self, number: u32) {
         self.next_number.store(number, Ordering::Relaxed);

@@ -32,6 +32,8 @@ pub fn shared(disk: &SimDisk) -> Arc<dyn Disk> {
 }
 
 pub fn create(disk: &SimDisk) -> Delta {
+    disk.create_dir(Path::new("/sessions")).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
     Delta::create(&shared(disk), &dir(), settings()).unwrap()
 }
 

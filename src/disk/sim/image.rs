@@ -137,6 +137,8 @@ struct Platter {
     /// Sectors changed since the last sync, successful or not: the next sync writes them.
     dirty: BTreeSet<usize>,
     len_dirty: bool,
+    /// The length as of the last successful sync.
+    synced_len: usize,
     /// How many states each unsynced unit went through, to choose among them evenly.
     states: HashMap<usize, u64>,
     fate: Fate,
@@ -156,6 +158,7 @@ impl Platter {
             left_len: 0,
             dirty: BTreeSet::new(),
             len_dirty: false,
+            synced_len: 0,
             states: HashMap::new(),
             fate,
         }
@@ -214,11 +217,10 @@ impl Platter {
                 self.copy_sector(sector);
             }
         }
-        if old_len != new_len {
-            self.len_dirty = true;
-            if self.chosen(usize::MAX, random) {
-                self.left_len = new_len;
-            }
+        // Bytes that are synced can be read, so writing beyond what the disk knows of concerns the length too.
+        self.len_dirty |= old_len != new_len || matches!(event, Event::Write { .. }) && to > self.synced_len;
+        if old_len != new_len && self.chosen(usize::MAX, random) {
+            self.left_len = new_len;
         }
     }
 
@@ -234,6 +236,7 @@ impl Platter {
             }
             if self.len_dirty {
                 self.left_len = self.seen.len();
+                self.synced_len = self.left_len;
                 self.states.remove(&usize::MAX);
             }
         }
