@@ -8,12 +8,20 @@ use super::operation::Op;
 /// How often a failing list may be tried again in a shorter form.
 const TRIES: usize = 600;
 
-/// `count` seeds from `first` on, or as many times more as `AETHER_TEST_SEEDS` says, for long runs by hand.
+/// Seeds of the `first` million, `count` of them. By hand, `AETHER_TEST_SEED` picks one and `AETHER_TEST_SEEDS` multiplies
+/// their number.
 pub fn seeds(first: u64, count: u64) -> std::ops::Range<u64> {
-    #[allow(clippy::disallowed_methods, reason = "the library must not read the environment, but its tests may")]
-    let factor = std::env::var("AETHER_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1u64);
     let first = first * 1_000_000;
-    first..first + count * factor
+    match (number("AETHER_TEST_SEED"), number("AETHER_TEST_SEEDS")) {
+        (Some(one), _) if (first..first + 1_000_000).contains(&one) => one..one + 1,
+        (Some(_), _) => first..first,
+        (None, factor) => first..first + count * factor.unwrap_or(1),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the library must not read the environment, but its tests may")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// Runs the list; a panic counts as a failure.
