@@ -8,13 +8,31 @@
 mod control;
 #[path = "mounted/fixture.rs"]
 mod fixture;
+// The parts of the generator that run without a mount are tested in `main`.
+#[allow(dead_code)]
+mod generated {
+    pub mod generator;
+    pub mod model;
+    mod model_rename;
+    pub mod operation;
+    pub mod rng;
+    pub mod runner;
+    pub mod shrink;
+    pub mod sparse;
+}
+#[path = "mounted/like_a_disk.rs"]
+mod like_a_disk;
 #[path = "mounted/memory.rs"]
 mod memory;
 #[path = "mounted/process.rs"]
 mod process;
 #[path = "mounted/requests.rs"]
 mod requests;
+#[path = "mounted/syscalls.rs"]
+mod syscalls;
 #[path = "mounted/unmounting.rs"]
 mod unmounting;
 #[path = "mounted/users.rs"]
 mod users;
+#[path = "mounted/workspace.rs"]
+mod workspace;

@@ -5,8 +5,10 @@ use aether::overlay::Files;
 use super::generator::{Profile, base_tree, generate};
 use super::model::{Model, State};
 use super::operation::Op;
+use super::rng::Rng;
 use super::runner::{Outcome, Runner, Value};
 use super::shrink;
+use super::sparse::Sparse;
 use super::tree::{Check, read_tree};
 
 fn model_against_model(start: &State, ops: &[Op], spoil: &dyn Fn(&Op, Outcome) -> Outcome) -> Result<(), String> {
@@ -75,5 +77,42 @@ fn most_operations_of_a_list_succeed_and_every_kind_of_error_occurs() {
     for why in ["NotFound", "Exists", "NotDir", "IsDir", "NotEmpty", "Invalid", "NameTooLong", "NotPermitted", "NoAttr"]
     {
         assert!(refused.contains(why), "{why} never occurs: {refused:?}");
+    }
+}
+
+#[test]
+fn sparse_content_behaves_like_a_vector_of_bytes() {
+    let mut rng = Rng::new(7);
+    let (mut sparse, mut plain) = (Sparse::default(), Vec::<u8>::new());
+    for _ in 0..2000 {
+        let (offset, len) = (rng.below(5000) as usize, rng.below(1500) as usize);
+        match rng.below(4) {
+            0 => {
+                let bytes = rng.bytes(len);
+                plain.resize(plain.len().max(if len == 0 { 0 } else { offset + len }), 0);
+                sparse.write(offset as u64, &bytes);
+                if len > 0 {
+                    plain[offset..offset + len].copy_from_slice(&bytes);
+                }
+            }
+            1 => {
+                sparse.zero(offset as u64, len as u64);
+                let end = (offset + len).min(plain.len());
+                if offset < end {
+                    plain[offset..end].fill(0);
+                }
+            }
+            2 => {
+                sparse.set_len(offset as u64);
+                plain.resize(offset, 0);
+            }
+            _ => {
+                let mut buf = vec![1; len];
+                let count = sparse.read(offset as u64, &mut buf);
+                let want = plain.get(offset..).unwrap_or_default();
+                assert_eq!(&buf[..count], &want[..want.len().min(len)]);
+            }
+        }
+        assert_eq!(sparse.len, plain.len() as u64);
     }
 }
