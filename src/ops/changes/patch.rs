@@ -79,7 +79,7 @@ fn mode(entry: &SnapshotEntry) -> &'static [u8] {
 #[must_use]
 pub fn quoted(prefix: &[u8], path: &BytePath) -> Vec<u8> {
     let plain = [prefix, path.as_bytes()].concat();
-    if !plain.iter().any(|&byte| byte < 0x20 || byte >= 0x7f || byte == b'"' || byte == b'\\') {
+    if !plain.iter().any(|&byte| !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\') {
         return plain;
     }
     let mut out = vec![b'"'];

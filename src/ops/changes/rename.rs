@@ -15,6 +15,9 @@ use super::{Change, TreeView};
 /// Longer files are not paired by content unless both are frozen: it would mean to read them.
 const MAX_READ_BYTES: u64 = 64 << 20;
 
+/// Of more files of one content not all are asked for their names.
+const MAX_CANDIDATES: usize = 100;
+
 /// What makes two files equal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Sameness {
@@ -53,7 +56,7 @@ fn pair_up(
         let Some(candidates) = sameness(entry, true)?.and_then(|key| gone.get_mut(&key)) else { continue };
         let has_name =
             |&at: &usize| slots[at].as_ref().is_some_and(|change| change.path.file_name() == path.file_name());
-        let chosen = candidates.iter().position(has_name).unwrap_or(0);
+        let chosen = candidates.iter().take(MAX_CANDIDATES).position(has_name).unwrap_or(0);
         if chosen < candidates.len()
             && let Some(deleted) = slots[candidates.remove(chosen)].take()
             && let Some(added) = &mut slots[index]

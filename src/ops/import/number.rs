@@ -60,11 +60,10 @@ pub(super) fn number(tree: &mut Tree, plan: &Plan, origin_dev: u64, previous_nex
         _ => true,
     });
     let above = used.iter().copied().max().unwrap_or(ROOT_INO) + 1;
-    let mut next = above.max(previous_next.unwrap_or(FIRST_INO)).max(FIRST_INO);
+    let next = above.max(previous_next.unwrap_or(FIRST_INO)).max(FIRST_INO);
     let next_ino = if homeless.is_empty() { above.max(FIRST_INO) } else { next + homeless.len() as u64 };
-    for (subject, _) in homeless {
-        set_ino(tree, subject, next, &mut link_numbers);
-        next += 1;
+    for (ino, (subject, _)) in (next..).zip(homeless) {
+        set_ino(tree, subject, ino, &mut link_numbers);
     }
     set_links(tree, plan, &link_numbers);
     Numbered { next_ino, files, bytes }

@@ -187,6 +187,7 @@ impl Shared<'_> {
     fn work(&self) -> Result<Part, ImportError> {
         let mut lister = Lister::new(self.context, &self.next_id);
         let mut part = Part::default();
+        let _release = ReleaseOthers(self);
         while let Some(job) = self.take() {
             let listed = self.context.check_cancelled().and_then(|()| lister.list(&job, &mut part));
             self.give(listed.as_ref().is_err(), &mut lister.found_dirs);
@@ -222,6 +223,18 @@ impl Shared<'_> {
         queue.jobs.extend(jobs.drain(..).rev());
         if added > 1 || queue.failed || queue.busy == 0 {
             self.changed.notify_all();
+        }
+    }
+}
+
+/// Sees to it that a panic of one thread does not leave the others waiting for the jobs that it will never add.
+struct ReleaseOthers<'a>(&'a Shared<'a>);
+
+impl Drop for ReleaseOthers<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue.lock().failed = true;
+            self.0.changed.notify_all();
         }
     }
 }
