@@ -1,6 +1,7 @@
 //! What differs between two frozen trees, and how it is shown.
 
 mod listed;
+mod live;
 mod patches;
 mod scope;
 
