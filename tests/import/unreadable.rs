@@ -44,7 +44,7 @@ fn every_unreadable_file_is_named_and_can_be_skipped() {
         bench.write(path, "x");
     }
     for path in ["locked-file", "locked-dir", "sub/locked"] {
-        fs::set_permissions(bench.origin().join(path), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(bench.origin().join(path), fs::Permissions::from_mode(0o000)).unwrap();
     }
     fs::set_permissions(bench.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let objects = bench.dir.path().join("user-objects");
