@@ -14,6 +14,7 @@ pub mod mounts;
 pub mod names;
 pub mod rules;
 pub mod seal;
+pub mod session_changes;
 pub mod session_create;
 pub mod session_delete;
 pub mod session_list;

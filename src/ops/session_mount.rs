@@ -9,11 +9,10 @@ use std::time::Duration;
 use crate::catalog::Catalog;
 use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Ready, RunDir, ServeSpec};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
-use crate::model::Timestamp;
 
 use super::error::Result;
-use super::live::{SessionBase, What, open_workspace};
-use super::{Context, Error, names};
+use super::live::{LiveError, SessionBase, What, open_store, open_workspace};
+use super::{Context, Error, blank, names};
 
 /// How long a mount may take to answer.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -100,13 +99,14 @@ pub fn serve(cache_bytes: u64) -> Result<()> {
 fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failure> {
     let failed = |error: crate::catalog::Error| Failure::new("catalog", error.to_string());
     let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
-    Ok(SessionBase { root: session.base.root, created: timestamp(session.created_ns) })
-}
-
-/// Nanoseconds since the epoch as a point in time.
-pub(super) fn timestamp(ns: i64) -> Timestamp {
-    let nanos = u32::try_from(ns.rem_euclid(1_000_000_000)).unwrap_or(0);
-    Timestamp::new(ns.div_euclid(1_000_000_000), nanos)
+    match session.base.root {
+        Some(root) => Ok(SessionBase { root }),
+        None => {
+            let store = open_store(data_dir, None)?;
+            let root = blank::root(&store, session.created_ns).map_err(LiveError::from)?;
+            Ok(SessionBase { root })
+        }
+    }
 }
 
 fn mount(spec: &ServeSpec, name: String, ready: &Ready) -> Mount {

@@ -4,10 +4,12 @@ mod error;
 mod frozen;
 mod open;
 mod tree;
+mod view;
 mod workspace;
 
 pub use error::LiveError;
 pub use frozen::NoUpper;
 pub use open::{OpenSession, SessionBase, open_session, open_store};
 pub use tree::LiveTree;
+pub use view::SessionView;
 pub use workspace::{SessionWorkspace, What, open_workspace};

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use crate::delta::{Delta, Settings};
 use crate::disk::{Disk, File, Open, RealDisk};
-use crate::model::{Attr, FIRST_INO, Kind, ROOT_INO, Root, RootId, Timestamp, Totals};
+use crate::model::{Root, RootId};
 use crate::overlay::{Overlay, Replay};
-use crate::store::tree::write_dir;
 use crate::store::{Store, StoreOptions};
 
 use super::LiveError;
@@ -28,10 +27,8 @@ pub struct OpenSession {
 /// What a session stands on, as the catalog says it.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionBase {
-    /// The frozen tree; `None` for a session that began empty.
-    pub root: Option<RootId>,
-    /// When the session was made: the times of an empty root directory.
-    pub created: Timestamp,
+    /// The frozen tree.
+    pub root: RootId,
 }
 
 /// The store of a data directory.
@@ -57,10 +54,7 @@ pub fn open_session<E: From<LiveError>>(
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let dir = data_dir.join("sessions").join(id);
     let lock = lock(&*disk, &dir, id)?;
-    let base = match base()? {
-        SessionBase { root: Some(root), .. } => store.root(root).map_err(LiveError::from)?,
-        SessionBase { root: None, created } => empty_root(&store, created)?,
-    };
+    let base = store.root(base()?.root).map_err(LiveError::from)?;
     let (delta, replay) = open_delta(&disk, &dir.join("delta"), &base)?;
     let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
     Ok(OpenSession { overlay, base, _lock: lock })
@@ -107,15 +101,4 @@ fn has_log(disk: &dyn Disk, dir: &Path) -> Result<bool, LiveError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(LiveError::Io { path: dir.to_owned(), source }),
     }
-}
-
-/// The tree of a session that began empty: a directory of the user who opens it.
-fn empty_root(store: &Store, created: Timestamp) -> Result<Root, LiveError> {
-    let writer = store.writer()?;
-    let dir = write_dir(&writer, Vec::new())?;
-    writer.finish()?;
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let attr = Attr::new(ROOT_INO, Kind::Dir, 0o755, uid, gid, created);
-    let totals = Totals { dirs: 1, ..Totals::default() };
-    Ok(Root { attr, dir, xattrs: None, next_ino: FIRST_INO, totals })
 }
