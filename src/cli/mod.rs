@@ -6,6 +6,7 @@
 pub mod completions;
 mod config;
 mod context;
+mod diff;
 mod doctor;
 mod exit;
 mod interrupt;
@@ -13,6 +14,7 @@ mod names;
 mod serve;
 mod session;
 mod source;
+mod trial;
 
 use std::ffi::OsString;
 
@@ -56,8 +58,12 @@ commands! {
     Command {
         Source(source::Args),
         Session(session::Args),
+        Status(session::status::Args),
+        Diff(diff::Args),
         Mount(session::mount::Args),
         Unmount(session::unmount::Args),
+        Run(session::run::Args),
+        Try(trial::Args),
         Doctor(doctor::Args),
         Config(config::Args),
         Completions(completions::Args),

@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod paths;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +142,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Threads that serve a mount; 0: choose.
     pub mount_threads: u32,
+    /// The user's shell: `SHELL`, else `/bin/sh`.
+    pub shell: OsString,
 }
 
 impl Config {
@@ -165,6 +168,7 @@ impl Config {
             pager: pager(flags, text("ui.pager").or_else(|| env.text("PAGER"))),
             cache_bytes: mib("cache.memory_mib")?,
             mount_threads: number(setting("mount.threads"), 1024)? as u32,
+            shell: env.get("SHELL").filter(|shell| !shell.is_empty()).map_or_else(|| "/bin/sh".into(), Into::into),
             paths,
             settings,
         })

@@ -1,5 +1,6 @@
 //! The tree of a source or session that began with nothing: one empty directory.
 
+use crate::catalog::Session;
 use crate::model::{Attr, FIRST_INO, Kind, ROOT_INO, Root, RootId, Timestamp, Totals};
 use crate::store::tree::write_dir;
 use crate::store::{Store, StoreError};
@@ -23,4 +24,15 @@ pub fn root(store: &Store, created_ns: i64) -> Result<RootId, StoreError> {
     })?;
     writer.finish()?;
     Ok(root)
+}
+
+/// The tree that a session stands on.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn base_of(store: &Store, session: &Session) -> Result<RootId, StoreError> {
+    match session.base.root {
+        Some(root) => Ok(root),
+        None => root(store, session.created_ns),
+    }
 }

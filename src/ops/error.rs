@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::daemon::Failure;
+use crate::model::NameError;
 use crate::store::StoreError;
 use crate::{catalog, config};
 
@@ -69,6 +70,14 @@ pub enum Error {
         /// As the user wrote it.
         text: String,
     },
+    /// A path inside a tree is none.
+    #[error("`{}` is no path inside a tree: {why}", .path.display())]
+    BadPath {
+        /// As the user wrote it.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: NameError,
+    },
     /// Sessions stand on the source.
     #[error("source `{name}` is the base of {}", listed(.sessions))]
     SourceInUse {
@@ -125,7 +134,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Catalog(error) => catalog_kind(error),
-            Self::Config(_) | Self::NoSession | Self::BadRevision { .. } => Kind::Usage,
+            Self::Config(_) | Self::NoSession | Self::BadRevision { .. } | Self::BadPath { .. } => Kind::Usage,
             Self::Import(error) => import_kind(error),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
@@ -150,6 +159,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
+            Self::BadPath { .. } => "bad-path",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
             Self::NotMounted { .. } => "not-mounted",
@@ -197,6 +207,7 @@ impl Error {
             | Self::NoOrigin { .. }
             | Self::Io { .. }
             | Self::BadRevision { .. }
+            | Self::BadPath { .. }
             | Self::Interrupted => Vec::new(),
         }
     }

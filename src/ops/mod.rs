@@ -20,12 +20,15 @@ pub mod session_delete;
 pub mod session_list;
 pub mod session_mount;
 pub mod session_rename;
+pub mod session_run;
 pub mod session_status;
 pub mod session_unmount;
 pub mod source_delete;
 pub mod source_import;
 pub mod source_list;
 pub mod source_rename;
+
+pub mod trial;
 
 pub use crate::catalog::{Base, ImportSettings, NewSource, ObjectType, Revision, Session, Source, SourceKind, Status};
 pub use context::Context;

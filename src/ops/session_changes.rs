@@ -1,13 +1,14 @@
 //! What a session changed: its state now against what it stands on.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::catalog::Session;
 use crate::model::{BytePath, ChangeSetHash};
 
 use super::changes::{Change, FileDiff, Scope, TreeView, change_set_hash, changes, patch, visible};
 use super::error::Result;
-use super::live::{LiveError, SessionBase, SessionView, open_store};
+use super::live::{LiveError, SessionBase, SessionView};
 use super::session_mount::{live_mount, run_dir};
 use super::{Context, blank};
 
@@ -50,11 +51,8 @@ pub struct FileChange<'a> {
 pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
     let session = cx.resolve_session(request.session.as_deref())?;
     let run = run_dir(cx)?;
-    let store = open_store(&cx.paths.data, None)?;
-    let root = match session.base.root {
-        Some(root) => root,
-        None => blank::root(&store, session.created_ns)?,
-    };
+    let store = Arc::new(cx.store()?.clone());
+    let root = blank::base_of(&store, &session)?;
     let record = live_mount(&run, &session.id)?;
     let view = match &record {
         Some(record) => {

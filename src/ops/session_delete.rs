@@ -4,7 +4,7 @@ use super::error::Result;
 use super::session_list::{SessionInfo, show};
 use super::{Context, Error, session_status};
 
-/// Deletes a session. Its name is free at once; its files stay until they are collected.
+/// Deletes a session and its files. Its name is free at once.
 ///
 /// # Errors
 /// [`Error::Mounted`]; [`Error::HasChanges`] unless `lose_changes`; or it is not there.
@@ -13,12 +13,13 @@ pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInf
     if let Some(at) = info.mounts.first() {
         return Err(Error::Mounted { name: info.session.name, at: at.clone() });
     }
-    if !lose_changes && session_status::has_changes(cx, &info.session.id)? {
+    if !lose_changes && session_status::has_changes(cx, &info.session)? {
         return Err(Error::HasChanges { name: info.session.name });
     }
     cx.write(|tx| {
         let session = tx.view().session(&info.session.id)?;
         Ok(tx.delete_session(&session)?)
     })?;
+    session_status::remove_files(cx, &info.session.id)?;
     Ok(info)
 }

@@ -99,14 +99,8 @@ pub fn serve(cache_bytes: u64) -> Result<()> {
 fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failure> {
     let failed = |error: crate::catalog::Error| Failure::new("catalog", error.to_string());
     let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
-    match session.base.root {
-        Some(root) => Ok(SessionBase { root }),
-        None => {
-            let store = open_store(data_dir, None)?;
-            let root = blank::root(&store, session.created_ns).map_err(LiveError::from)?;
-            Ok(SessionBase { root })
-        }
-    }
+    let store = open_store(data_dir, None)?;
+    Ok(SessionBase { root: blank::base_of(&store, &session).map_err(LiveError::from)? })
 }
 
 fn mount(spec: &ServeSpec, name: String, ready: &Ready) -> Mount {

@@ -155,6 +155,12 @@ impl Ui {
         self.write_long(&page.finish())
     }
 
+    /// Whether a person reads standard output, and not a program.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        self.colors(self.stdout_is_terminal) || self.stdout_is_terminal
+    }
+
     /// Prints text for another program as it is: a script, a path.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ mod delete;
 mod list;
 pub(super) mod mount;
 mod rename;
+pub(super) mod run;
 mod show;
+pub(super) mod status;
 pub(super) mod unmount;
 
 use super::context::Cx;
@@ -32,10 +34,12 @@ commands! {
         Create(create::Args),
         List(list::Args),
         Show(show::Args),
+        Status(status::Args),
         Rename(rename::Args),
         Delete(delete::Args),
         Mount(mount::Args),
         Unmount(unmount::Args),
+        Run(run::Args),
     }
 }
 

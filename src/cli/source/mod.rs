@@ -7,7 +7,7 @@ mod log;
 mod refresh;
 mod rename;
 mod show;
-mod watch;
+pub(super) mod watch;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};

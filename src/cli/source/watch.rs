@@ -10,14 +10,14 @@ use crate::ui::view::{SourceAction, SourceView};
 use crate::ui::{Progress, Ui};
 
 /// Progress of an import on a terminal.
-pub(super) struct Display {
+pub(crate) struct Display {
     progress: Progress,
     files: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl Display {
-    pub(super) fn new(ui: &Ui, what: &str) -> Self {
+    pub(crate) fn new(ui: &Ui, what: &str) -> Self {
         Self { progress: ui.progress(what), files: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 

@@ -1,5 +1,6 @@
 //! One view a result.
 
+mod changes;
 mod config;
 mod doctor;
 mod mount;
@@ -9,6 +10,7 @@ mod source;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub use changes::{ChangeView, NameStatusView, PatchView, StatView, StatusView};
 pub use config::{PathsView, SettingView};
 pub use doctor::FindingView;
 pub use mount::{MountedView, UnmountedView};

@@ -1,0 +1,81 @@
+//! `aether diff`
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::model::BytePath;
+use crate::ops::Error as OpsError;
+use crate::ops::session_changes::{self, Changed, Request};
+use crate::ui::view::{ChangeView, NameStatusView, PatchView, StatView};
+
+use super::Run;
+use super::context::Cx;
+use super::exit::{Error, Exit};
+use super::names::SessionArg;
+
+/// Show what a session changed
+///
+/// Compares the session, mounted or not, with the revision that it stands on. Scratch paths (`.git`, and what the
+/// tree's `.gitignore` files ignore) are left out unless `--all` is given. The output is a patch that `git apply` takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether diff login-bug
+  aether diff login-bug --stat
+  aether diff login-bug -- src
+  aether diff login-bug > login-bug.patch")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    session: SessionArg,
+    /// Only these paths of the tree, and what is below them
+    #[arg(last = true, value_name = "PATH")]
+    paths: Vec<OsString>,
+    /// Scratch paths too
+    #[arg(long)]
+    all: bool,
+    /// Count the changed lines of each file
+    #[arg(long, group = "form")]
+    stat: bool,
+    /// Print a letter and a path for each change
+    #[arg(long, group = "form")]
+    name_status: bool,
+    /// End with 1 if anything differs
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let paths = self.paths.iter().map(|path| parse(path)).collect::<Result<_, _>>()?;
+        let request = Request { session: self.session.session, all: self.all, paths };
+        let changed = session_changes::run(&mut cx.ops, &request)?;
+        show(cx, &changed, self.stat, self.name_status)?;
+        let differs = self.exit_code && !changed.changes.is_empty();
+        Ok(if differs { Exit::FAILED } else { Exit::DONE })
+    }
+}
+
+fn parse(path: &OsString) -> Result<BytePath, OpsError> {
+    let bad = |why| OpsError::BadPath { path: path.into(), why };
+    BytePath::parse(path.as_bytes()).map_err(bad)
+}
+
+/// Prints the changes of a session.
+pub(super) fn show(cx: &Cx, changed: &Changed, stat: bool, name_status: bool) -> Result<(), Error> {
+    let visible = changed.visible();
+    if name_status && !cx.ui.json() {
+        return Ok(cx.ui.show(&NameStatusView(visible.into_iter().map(ChangeView::new).collect()))?);
+    }
+    let files = visible.into_iter().map(|change| changed.look(change)).collect::<Result<Vec<_>, _>>()?;
+    if cx.ui.json() {
+        return Ok(cx.ui.list(&files.iter().map(ChangeView::counted).collect::<Vec<_>>())?);
+    }
+    if stat {
+        return Ok(cx.ui.show(&StatView(files.iter().map(ChangeView::counted).collect()))?);
+    }
+    let patch: Vec<u8> = files.iter().flat_map(|file| file.patch()).collect();
+    match cx.ui.is_for_people() {
+        true => Ok(cx.ui.show(&PatchView(String::from_utf8_lossy(&patch).into_owned()))?),
+        false => Ok(cx.ui.raw(&patch)?),
+    }
+}
