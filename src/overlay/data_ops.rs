@@ -204,7 +204,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         while done < len {
             let want = (len - done).min(COPY_BYTES) as usize;
             let copied = self.do_read(from.0, from.1 + done, &mut buf[..want]).and_then(|count| {
-                self.do_write(caller, to.0, to.1 + done, &buf[..count], true)?;
+                self.do_write(caller, to.0, to.1 + done, &buf[..count], caller.uid != 0)?;
                 Ok(count)
             });
             match copied {

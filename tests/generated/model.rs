@@ -372,7 +372,7 @@ impl Files for Model {
         }
         let bytes = source.bytes(from.1.min(source.len), count);
         state.write(to.0, to.1, &bytes, caller.now)?;
-        if count > 0 {
+        if count > 0 && caller.uid != 0 {
             drop_privileges(&mut state.inode(to.0)?.attr);
         }
         Ok(count)
