@@ -26,6 +26,8 @@ mod like_a_disk;
 mod memory;
 #[path = "mounted/process.rs"]
 mod process;
+#[path = "mounted/real_tools.rs"]
+mod real_tools;
 #[path = "mounted/requests.rs"]
 mod requests;
 #[path = "mounted/syscalls.rs"]
