@@ -202,15 +202,15 @@ run_stress-ng() { # DIR CASE…
     case $name in
       mmap) opts="--mmap-file --mmap-bytes 16m" ;; hdd) opts="--hdd-bytes 32m --hdd-opts iovec" ;;
       dirdeep) opts="--dirdeep-inodes 1000" ;; dirmany) opts="--dirmany-ops 5000" ;; seek) opts="--seek-size 16m" ;;
-      fallocate | iomix | copy-file | msync | readahead | revio | sync-file | fiemap) opts="--$name-bytes 16m" ;;
-      sendfile) opts="--sendfile-size 4m" ;;
+      fallocate | iomix | msync | readahead | revio | sync-file | fiemap) opts="--$name-bytes 16m" ;;
+      sendfile) opts="--sendfile-size 4m" ;; copy-file) opts="--copy-file-bytes 128m" ;;
     esac
     mkdir -p "$dir/work" && chmod 777 "$dir/work"
     # shellcheck disable=SC2086
     (cd "$dir/work" && timeout -k 5 $((stress_seconds + 60)) stress-ng --"$name" 1 $opts --timeout "$stress_seconds"s \
       --temp-path "$dir/work" --verify --oomable) >"$out" 2>&1
     rc=$?
-    if [ $rc = 3 ] || [ $rc = 4 ] || { grep -qE 'skipp(ed: 1|ing)' "$out" && ! grep -q 'passed: 1' "$out"; }; then
+    if grep -q 'unrecognized option' "$out" || [ $rc = 3 ] || [ $rc = 4 ] || { grep -qE 'skipp(ed: 1|ing)' "$out" && ! grep -q 'passed: 1' "$out"; }; then
       echo "skip $name: this stress-ng or kernel cannot"
     else
       if grep -qE ' fail: | FAIL' "$out" && [ $rc = 0 ]; then rc=1; fi

@@ -8,18 +8,10 @@
 mod control;
 #[path = "mounted/fixture.rs"]
 mod fixture;
-// The parts of the generator that run without a mount are tested in `main`.
+// The parts of the generator that need no mount are tested in `main`.
 #[allow(dead_code)]
-mod generated {
-    pub mod generator;
-    pub mod model;
-    mod model_rename;
-    pub mod operation;
-    pub mod rng;
-    pub mod runner;
-    pub mod shrink;
-    pub mod sparse;
-}
+#[path = "generated/parts.rs"]
+mod generated;
 #[path = "mounted/like_a_disk.rs"]
 mod like_a_disk;
 #[path = "mounted/memory.rs"]

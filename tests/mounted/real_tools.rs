@@ -61,7 +61,10 @@ fn repository(workspace: &Workspace) -> PathBuf {
     }
     sh(&origin, "ln -s dir-1/file-1 link; ln dir-1/file-1 hard; printf 'ignored\\n' >.gitignore; touch ignored");
     // Files as old as the index are read again by git, wherever they lie.
-    sh(&origin, "find . -exec touch -h -d '2 hours ago' {} +; git init -q; git add .; git commit -qm first; git status -s");
+    sh(
+        &origin,
+        "find . -exec touch -h -d '2 hours ago' {} +; git init -q; git add .; git commit -qm first; git status -s",
+    );
     origin
 }
 
@@ -106,7 +109,10 @@ fn git_commits_with_a_hook_and_the_origin_does_not_see_it() {
     let before = stats(&origin);
     workspace.session_on(&origin);
     let mount = workspace.mount();
-    sh(mount.root(), "echo more >>dir-3/file-3; git mv dir-2/file-2 moved; git rm -q dir-4/file-4; git commit -qam second");
+    sh(
+        mount.root(),
+        "echo more >>dir-3/file-3; git mv dir-2/file-2 moved; git rm -q dir-4/file-4; git commit -qam second",
+    );
     assert_eq!(sh(mount.root(), "git log --format=%s; cat hook-ran"), "second\nfirst\nran\n");
     sh(mount.root(), "git checkout -q -b side HEAD~1; git checkout -q -; git gc -q --prune=now; git fsck --strict");
     assert_eq!(sh(mount.root(), "git status --porcelain"), "?? hook-ran\n");
@@ -206,7 +212,8 @@ fn cargo_builds_nothing_again_after_a_remount() {
     let workspace = Workspace::new();
     let origin = workspace.path("origin");
     fs::create_dir_all(origin.join("src")).unwrap();
-    fs::write(origin.join("Cargo.toml"), "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2021\"\n").unwrap();
+    fs::write(origin.join("Cargo.toml"), "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2021\"\n")
+        .unwrap();
     fs::write(origin.join("src/main.rs"), "fn main() { println!(\"one\"); }\n").unwrap();
     workspace.session_on(&origin);
     let build = |root: &Path| {
@@ -248,7 +255,10 @@ fn tar_and_rsync_carry_a_tree_out_and_in_again() {
     sh(mount.root(), &format!("mkdir again; tar -C '{out}' -cSf - . | tar -xpf - -C again"));
     same_trees(&workspace.path("out"), &mount.root().join("again")).unwrap();
     if has("rsync") {
-        sh(mount.root(), &format!("mkdir synced; rsync -aHAXS '{out}/' synced/; rsync -aHAXSc --itemize-changes '{out}/' synced/"));
+        sh(
+            mount.root(),
+            &format!("mkdir synced; rsync -aHAXS '{out}/' synced/; rsync -aHAXSc --itemize-changes '{out}/' synced/"),
+        );
         same_trees(&workspace.path("out"), &mount.root().join("synced")).unwrap();
     }
     same_after_remount(&workspace, mount);
@@ -269,6 +279,9 @@ fn a_python_environment_works_after_a_remount() {
     assert_eq!(sh(mount.root(), "env/bin/python -c 'import small; print(small.answer)'"), "42\n");
     mount.end();
     let mount = workspace.mount();
-    assert_eq!(sh(mount.root(), "env/bin/python -c 'import small, sys; print(sys.prefix != sys.base_prefix)'"), "True\n");
+    assert_eq!(
+        sh(mount.root(), "env/bin/python -c 'import small, sys; print(sys.prefix != sys.base_prefix)'"),
+        "True\n"
+    );
     same_after_remount(&workspace, mount);
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 use aether::model::Kind;
 use aether::overlay::{RenameMode, SetAttr, SetTime, Whence, XattrMode};
 use rustix::fs::{
-    AtFlags, CWD, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, SeekFrom, Stat, Timespec,
-    Timestamps, Uid, XattrFlags,
+    AtFlags, CWD, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, SeekFrom, Stat,
+    Timespec, Timestamps, Uid, XattrFlags,
 };
 use rustix::io::Errno;
 
@@ -51,11 +51,11 @@ impl Facts {
         let set = !(1_577_836_800..4_102_444_800).contains(&stat.st_mtime);
         Self {
             mode: stat.st_mode,
-            nlink: stat.st_nlink as u64,
+            nlink: stat.st_nlink,
             owner: (stat.st_uid, stat.st_gid),
             size: (!dir).then_some(stat.st_size as u64),
             rdev: stat.st_rdev,
-            set_mtime: set.then_some((stat.st_mtime, stat.st_mtime_nsec as u64)),
+            set_mtime: set.then_some((stat.st_mtime, stat.st_mtime_nsec)),
         }
     }
 }
