@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::model::BytePath;
+use crate::model::{BytePath, ChangeKind};
 use crate::ops::Error as OpsError;
+use crate::ops::changes::{Change, quoted};
 use crate::ops::session_changes::{self, Changed, Request};
 use crate::ui::view::{ChangeView, NameStatusView, PatchView, StatView};
 
@@ -64,7 +65,10 @@ fn parse(path: &OsString) -> Result<BytePath, OpsError> {
 pub(super) fn show(cx: &Cx, changed: &Changed, stat: bool, name_status: bool) -> Result<(), Error> {
     let visible = changed.visible();
     if name_status && !cx.ui.json() {
-        return Ok(cx.ui.show(&NameStatusView(visible.into_iter().map(ChangeView::new).collect()))?);
+        return match cx.ui.is_for_people() {
+            true => Ok(cx.ui.show(&NameStatusView(visible.into_iter().map(ChangeView::new).collect()))?),
+            false => Ok(cx.ui.raw(&visible.into_iter().flat_map(letter_and_path).collect::<Vec<u8>>())?),
+        };
     }
     let files = visible.into_iter().map(|change| changed.look(change)).collect::<Result<Vec<_>, _>>()?;
     if cx.ui.json() {
@@ -78,4 +82,17 @@ pub(super) fn show(cx: &Cx, changed: &Changed, stat: bool, name_status: bool) ->
         true => Ok(cx.ui.show(&PatchView(String::from_utf8_lossy(&patch).into_owned()))?),
         false => Ok(cx.ui.raw(&patch)?),
     }
+}
+
+/// A letter, a tab and the path, as `git diff --name-status` has it for programs.
+fn letter_and_path(change: &Change) -> Vec<u8> {
+    let mut line = vec![change.kind.letter() as u8];
+    if let ChangeKind::Renamed { from } = &change.kind {
+        line.push(b'\t');
+        line.extend(quoted(b"", from));
+    }
+    line.push(b'\t');
+    line.extend(quoted(b"", &change.path));
+    line.push(b'\n');
+    line
 }

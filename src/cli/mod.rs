@@ -6,6 +6,7 @@
 pub mod completions;
 mod config;
 mod context;
+mod demo;
 mod diff;
 mod doctor;
 mod exit;
@@ -64,6 +65,7 @@ commands! {
         Unmount(session::unmount::Args),
         Run(session::run::Args),
         Try(trial::Args),
+        Demo(demo::Args),
         Doctor(doctor::Args),
         Config(config::Args),
         Completions(completions::Args),

@@ -109,6 +109,12 @@ pub enum Error {
         /// The session.
         name: String,
     },
+    /// A demonstration found something else than it is there to show.
+    #[error("the demonstration failed: it is not so that {claim}")]
+    NotShown {
+        /// What should have been so.
+        claim: &'static str,
+    },
     /// The user stopped it.
     #[error("interrupted")]
     Interrupted,
@@ -138,7 +144,7 @@ impl Error {
             Self::Import(error) => import_kind(error),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
-            Self::Io { .. } | Self::NoOrigin { .. } => Kind::Failed,
+            Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
             Self::SourceInUse { .. } | Self::HasChanges { .. } => Kind::Refused,
             Self::Mounted { .. } => Kind::Busy,
             Self::NotMounted { .. } => Kind::NotFound,
@@ -165,6 +171,7 @@ impl Error {
             Self::NotMounted { .. } => "not-mounted",
             Self::Live(error) => error.code(),
             Self::HasChanges { .. } => "has-changes",
+            Self::NotShown { .. } => "not-shown",
             Self::Interrupted => "interrupted",
         }
     }
@@ -208,6 +215,7 @@ impl Error {
             | Self::Io { .. }
             | Self::BadRevision { .. }
             | Self::BadPath { .. }
+            | Self::NotShown { .. }
             | Self::Interrupted => Vec::new(),
         }
     }

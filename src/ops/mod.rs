@@ -6,6 +6,7 @@
 pub mod blank;
 pub mod changes;
 pub mod context;
+pub mod demo;
 pub mod doctor;
 mod error;
 pub mod import;

@@ -145,9 +145,9 @@ pub struct NameStatusView(pub Vec<ChangeView>);
 impl View for NameStatusView {
     fn text(&self, page: &mut Page) {
         for change in &self.0 {
-            page.put(change.paint(), &change.status.to_string()).put(Paint::Plain, "\t");
+            page.put(change.paint(), &change.status.to_string()).put(Paint::Plain, "  ");
             if let Some(from) = &change.old_path {
-                page.put(Paint::Plain, from).put(Paint::Plain, "\t");
+                page.put(Paint::Plain, from).put(Paint::Plain, " → ");
             }
             page.put(Paint::Plain, &change.path).end();
         }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod config;
+mod demo;
 mod doctor;
 mod mount;
 mod session;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 pub use changes::{ChangeView, NameStatusView, PatchView, StatView, StatusView};
 pub use config::{PathsView, SettingView};
+pub use demo::StepView;
 pub use doctor::FindingView;
 pub use mount::{MountedView, UnmountedView};
 pub use session::{SessionAction, SessionView};
