@@ -190,6 +190,7 @@ fn first_file(dir: &Path) -> Result<Option<PathBuf>> {
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()) && entry.file_name() != NEW_FILE)
         .map(|entry| PathBuf::from(entry.file_name()))
         .collect();
-    names.sort();
+    // One that people know comes before one that begins with a dot.
+    names.sort_by_key(|name| (name.as_os_str().as_encoded_bytes().starts_with(b"."), name.clone()));
     Ok(names.into_iter().find(|name| fs::read_to_string(dir.join(name)).is_ok_and(|text| text.ends_with('\n'))))
 }
