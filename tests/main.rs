@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod changes;
+mod cli;
 mod crash;
 mod generated;
 mod import;
 mod store;
+mod tidy;

@@ -23,7 +23,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::config::{Env, Flags};
-use crate::ui::{Failure, Ui};
+use crate::ui::{Failure, Styled, Ui};
 
 use context::Cx;
 use exit::Error;
@@ -169,19 +169,19 @@ fn run(env: &Env, args: &[OsString], cli: Cli) -> Exit {
 fn refuse(env: &Env, args: &[OsString], error: &clap::Error) -> Exit {
     let global = Global::guess(args);
     let ui = Ui::new(context::plain_options(env, &global));
+    let styled = Styled { plain: error.render().to_string(), colored: error.render().ansi().to_string() };
     let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if help {
-        return match ui.help(&error.render()) {
+        return match ui.help(&styled) {
             Ok(()) => Exit::DONE,
             Err(error) => Error::Output(error).report(&ui),
         };
     }
     if !global.json {
-        ui.usage(&error.render());
+        ui.usage(&styled);
         return Exit::USAGE;
     }
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = styled.plain.lines().map(str::trim).filter(|line| !line.is_empty());
     let sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let hints = lines.map(str::to_owned).collect();
     ui.fail(&Failure { error: sentence, code: "usage".into(), details: Vec::new(), hints, exit_code: Exit::USAGE.0 });

@@ -2,8 +2,8 @@
 
 use clap_complete::engine::CompletionCandidate;
 
-use crate::catalog::{Catalog, ObjectType};
 use crate::config::{Config, Env, Flags};
+use crate::ops::{ObjectType, names};
 
 /// A session that can be left out: then it is the current one.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,10 +25,10 @@ pub(super) fn sources() -> Vec<CompletionCandidate> {
 
 /// Completion has nobody to tell about failures: it then offers nothing.
 fn candidates(kind: ObjectType) -> Vec<CompletionCandidate> {
-    let names = || {
+    let known = || {
         let cwd = std::env::current_dir().ok()?;
         let config = Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()?;
-        Catalog::open_existing(&config.paths.data).ok()??.view().names(kind).ok()
+        names::known(&config.paths.data, kind).ok()
     };
-    names().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+    known().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }

@@ -1,6 +1,8 @@
 //! What users write for objects and trees, and names for sessions that got none.
 
-use crate::catalog::{ObjectType, Revision, Source, View};
+use std::path::Path;
+
+use crate::catalog::{Catalog, ObjectType, Revision, Source, View};
 
 use super::Error;
 use super::error::Result;
@@ -31,6 +33,17 @@ pub fn free_session_name(view: View<'_>, seed: &[u8; 32]) -> Result<String> {
         number += 1;
     }
     Ok(name)
+}
+
+/// The names in use, sorted; none where nothing was ever set up.
+///
+/// # Errors
+/// What the catalog says.
+pub fn known(data_dir: &Path, kind: ObjectType) -> Result<Vec<String>> {
+    match Catalog::open_existing(data_dir)? {
+        Some(catalog) => Ok(catalog.view().names(kind)?),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Splits `web@3` into the name and the number.

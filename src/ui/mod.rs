@@ -56,6 +56,21 @@ pub trait Row: Serialize {
     fn brief(&self) -> String;
 }
 
+/// Text of our own that comes in two forms: help and usage.
+#[derive(Clone, Debug)]
+pub struct Styled {
+    /// Without escape sequences.
+    pub plain: String,
+    /// With them.
+    pub colored: String,
+}
+
+impl Styled {
+    fn choose(&self, colors: bool) -> &str {
+        if colors { &self.colored } else { &self.plain }
+    }
+}
+
 /// How to speak.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -217,15 +232,13 @@ impl Ui {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn help(&self, text: &clap::builder::StyledStr) -> io::Result<()> {
-        let colors = self.colors(self.stdout_is_terminal);
-        self.write_long(&if colors { text.ansi().to_string() } else { text.to_string() })
+    pub fn help(&self, text: &Styled) -> io::Result<()> {
+        self.write_long(text.choose(self.colors(self.stdout_is_terminal)))
     }
 
     /// Shows what is wrong with the arguments. A failure to say it is no failure.
-    pub fn usage(&self, text: &clap::builder::StyledStr) {
-        let colors = self.colors(self.stderr_is_terminal);
-        let text = if colors { text.ansi().to_string() } else { text.to_string() };
+    pub fn usage(&self, text: &Styled) {
+        let text = text.choose(self.colors(self.stderr_is_terminal));
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 

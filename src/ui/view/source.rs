@@ -207,7 +207,11 @@ impl RevisionView {
 
     fn summary(&self) -> String {
         let (files, size) = (self.files, bytes(self.size_bytes));
-        format!("{files} files, {size}, imported in {}", duration(self.import_ns))
+        let noun = if files == 1 { "file" } else { "files" };
+        match self.import_ns {
+            0 => format!("{files} {noun}, {size}"),
+            nanos => format!("{files} {noun}, {size}, imported in {}", duration(nanos)),
+        }
     }
 }
 

@@ -1,0 +1,60 @@
+//! Every command has examples in its help, and they work.
+
+use clap::Command;
+
+use super::{World, end};
+
+/// Commands whose examples mount something.
+const NEED_FUSE: &[&str] = &["mount", "unmount", "run", "demo", "try", "diff", "status"];
+
+/// Every command that is shown, with its full name.
+fn commands(command: &Command, name: &str, found: &mut Vec<(String, Command)>) {
+    found.push((name.to_owned(), command.clone()));
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        commands(sub, &format!("{name} {}", sub.get_name()), found);
+    }
+}
+
+fn all() -> Vec<(String, Command)> {
+    let mut found = Vec::new();
+    commands(&aether::cli::command(), "aether", &mut found);
+    assert!(found.len() > 10);
+    found
+}
+
+fn examples(command: &Command) -> Vec<String> {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+    lines.take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_command_has_examples_of_itself() {
+    for (name, command) in all() {
+        let examples = examples(&command);
+        assert!(!examples.is_empty(), "`{name}` has no examples");
+        assert!(examples.iter().any(|line| line.contains(&name)), "no example of `{name}` is about it: {examples:?}");
+        assert!(command.get_about().is_some(), "`{name}` does not say what it is");
+    }
+}
+
+#[test]
+fn every_example_works() {
+    let skip_fuse = std::env::var_os("AETHER_TEST_FUSE").is_some_and(|value| value == "skip");
+    for (name, command) in all() {
+        let verb = name.rsplit(' ').next().unwrap();
+        if skip_fuse && NEED_FUSE.contains(&verb) {
+            continue;
+        }
+        let world = World::with_web();
+        for example in examples(&command) {
+            let ended = end(world.command("sh").args(["-c", &example]));
+            // What the machine lacks is not the example's fault.
+            let fine = ended.code == 0 || verb == "doctor" && ended.code == 1 || example.ends_with("doctor");
+            assert!(fine, "`{name}`: `{example}`: {ended:?}");
+        }
+        if NEED_FUSE.contains(&verb) {
+            world.ok(["session", "unmount", "--all"]);
+        }
+    }
+}
