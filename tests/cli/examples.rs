@@ -33,7 +33,8 @@ fn every_command_has_examples_of_itself() {
     for (name, command) in all() {
         let examples = examples(&command);
         assert!(!examples.is_empty(), "`{name}` has no examples");
-        assert!(examples.iter().any(|line| line.contains(&name)), "no example of `{name}` is about it: {examples:?}");
+        let verb = name.rsplit(' ').next().unwrap();
+        assert!(examples.iter().any(|line| line.contains(verb)), "no example of `{name}` is about it: {examples:?}");
         assert!(command.get_about().is_some(), "`{name}` does not say what it is");
     }
 }

@@ -12,14 +12,19 @@ use crate::ui::view::{SessionAction, SessionView};
 #[command(after_help = "\
 Examples:
   aether session list
-  aether session list -q
+  aether session list --mounted -q
   aether session list --json")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Only those that are mounted
+    #[arg(long)]
+    mounted: bool,
+}
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let sessions = session_list::list(&mut cx.ops)?;
-        let rows: Vec<_> = sessions.iter().map(|info| SessionView::new(info, SessionAction::Shown)).collect();
+        let wanted = sessions.iter().filter(|info| !self.mounted || !info.mounts.is_empty());
+        let rows: Vec<_> = wanted.map(|info| SessionView::new(info, SessionAction::Shown)).collect();
         cx.ui.list(&rows)?;
         Ok(Exit::DONE)
     }

@@ -19,9 +19,9 @@ use crate::ui::view::MountedView;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  aether session mount login-bug
-  aether session mount login-bug /tmp/work
-  aether session mount --at web@1")]
+  aether session mount fix-login
+  aether session mount --at web@1
+  aether session mount --at web@1 ~/old")]
 pub(crate) struct Args {
     /// The session; the current one if it is left out
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]

@@ -14,8 +14,8 @@ use crate::ui::view::UnmountedView;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  aether session unmount login-bug
-  aether session unmount /tmp/work
+  aether session mount fix-login && aether session unmount fix-login
+  aether session mount fix-login ~/work && aether session unmount ~/work
   aether session unmount --all")]
 pub(crate) struct Args {
     /// The session, a mounted revision, or a mount point; the current session if it is left out
