@@ -60,6 +60,15 @@ pub struct Server {
     pub log_level: String,
 }
 
+/// Reads lists of mount options; of two that contradict each other the last holds.
+///
+/// # Errors
+/// One that is not known, or not for the user to set.
+pub fn options(lists: &[String]) -> Result<MountOptions> {
+    let read = lists.iter().try_fold(MountOptions::default(), |options, list| options.parse(list));
+    Ok(read.map_err(|error| Failure::from(MountError::Option(error)))?)
+}
+
 /// Mounts in the background; returns once the mount answers.
 ///
 /// # Errors

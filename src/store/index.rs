@@ -4,6 +4,8 @@
 //! packs themselves. That is why it may lag behind, be deleted at any time, and need not be synced.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -227,6 +229,8 @@ fn push_rows(rows: &mut Vec<(ObjectId, Location)>, pack: i64, contents: &Content
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // SQLite would make it with the umask's mode. What is wrong with the place, the next line tells.
+    drop(OpenOptions::new().create(true).append(true).mode(0o600).open(path));
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
     // After a power cut the file may be anything. That is noticed and mended, and syncs would cost every command.

@@ -40,7 +40,7 @@ fn names_that_cannot_be_are_refused_and_shown_harmlessly() {
         assert!(!ended.err.contains('\u{1b}'), "{ended:?}");
         assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
     }
-    for odd in ["'); DROP-TABLE-session;--", "größe", "日本", "50%_"] {
+    for odd in ["');DROP-TABLE-session;--", "größe", "日本", "50%_"] {
         world.ok(["session", "create", odd, "--empty"]);
         assert_eq!(world.json(["session", "show", odd])[0]["name"], odd);
     }

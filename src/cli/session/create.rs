@@ -14,7 +14,7 @@ use crate::ui::view::{SessionAction, SessionView};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  aether session create login-bug --source web
+  aether session create new-menu --source web
   aether session create --source web@1
   aether session create scratch --empty")]
 pub(crate) struct Args {

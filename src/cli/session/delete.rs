@@ -15,7 +15,7 @@ use crate::ui::view::{SessionAction, SessionView};
 #[command(visible_alias = "rm")]
 #[command(after_help = "\
 Examples:
-  aether session delete fix-login
+  aether session delete login-bug
   aether session delete --yes fix-login")]
 pub(crate) struct Args {
     /// The session

@@ -7,7 +7,6 @@ use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::names;
-use crate::fuse::{MountError, MountOptions};
 use crate::ops::session_mount::{self, Request, Server};
 use crate::ui::view::MountedView;
 
@@ -50,11 +49,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn request(self) -> Result<Request, MountError> {
-        let mut options = MountOptions::default();
-        for list in &self.options {
-            options = options.parse(list).map_err(MountError::Option)?;
-        }
+    fn request(self) -> Result<Request, Error> {
+        let mut options = session_mount::options(&self.options)?;
         options.read_only |= self.read_only;
         options.allow_other |= self.allow_other;
         let relative = self.at.as_ref().is_some_and(|at| at.starts_with('@'));
@@ -78,7 +74,7 @@ pub(crate) fn server(cx: &Cx) -> Result<Server, Error> {
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let (foreground, server) = (self.foreground, server(cx)?);
-        let request = self.request().map_err(|error| crate::ops::Error::from(crate::daemon::Failure::from(error)))?;
+        let request = self.request()?;
         if foreground {
             let ui = cx.ui.clone();
             session_mount::run_here(&mut cx.ops, &request, &server, move |mount| {
