@@ -21,8 +21,8 @@ use super::{Run, diff, interrupt};
 #[command(after_help = "\
 Examples:
   aether try
-  aether try . --discard -- make test
-  aether try ~/src/web --keep -- npm install")]
+  aether try ~/src/web --discard -- make test
+  aether try ~/src/web --keep -- sh -c 'echo done >> notes.txt'")]
 pub(crate) struct Args {
     /// The directory
     #[arg(default_value = ".", value_hint = clap::ValueHint::DirPath)]

@@ -1,5 +1,7 @@
 //! Every command has examples in its help, and they work.
 
+use std::fs;
+
 use clap::Command;
 
 use super::{World, end};
@@ -49,6 +51,8 @@ fn every_example_works() {
             continue;
         }
         let world = World::with_web();
+        fs::write(world.path("src/web/Makefile"), "test:\n\t@echo fine\n").unwrap();
+        world.ok(["source", "refresh", "web"]);
         world.ok(["session", "create", "login-bug", "--source", "web"]);
         for example in examples(&command) {
             let ended = end(world.command("sh").args(["-c", &example]));

@@ -4,6 +4,7 @@ mod configuration;
 mod examples;
 mod failures;
 mod many;
+mod mounts;
 mod names;
 mod output;
 mod sources;

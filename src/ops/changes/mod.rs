@@ -19,8 +19,9 @@ mod view;
 use std::collections::BTreeSet;
 
 use crate::model::{BytePath, ChangeKind, Kind};
-use crate::overlay::{Error, SnapshotEntry};
+use crate::overlay::Error;
 
+pub use crate::overlay::SnapshotEntry;
 pub use hash::change_set_hash;
 pub use patch::{git_mode, patch, quoted};
 pub use scope::Scope;

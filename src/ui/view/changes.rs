@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::model::{BytePath, ChangeKind, Kind};
-use crate::ops::changes::{Change, FileDiff, git_mode};
+use crate::ops::changes::{Change, FileDiff, SnapshotEntry, git_mode};
 use crate::ops::session_changes::{Changed, FileChange};
 use crate::ui::{Align, Column, Page, Paint, Row, View};
 
@@ -47,10 +47,10 @@ impl ChangeView {
     /// The view of a change without a look into the file.
     #[must_use]
     pub fn new(change: &Change) -> Self {
-        let mode = |entry: &Option<crate::overlay::SnapshotEntry>| {
+        let mode = |entry: &Option<SnapshotEntry>| {
             entry.as_ref().map(|entry| git_mode(entry).map_or_else(|| format!("{:06o}", entry.attr.mode()), Into::into))
         };
-        let size = |entry: &Option<crate::overlay::SnapshotEntry>| entry.as_ref().map(|entry| entry.attr.size);
+        let size = |entry: &Option<SnapshotEntry>| entry.as_ref().map(|entry| entry.attr.size);
         let from = match &change.kind {
             ChangeKind::Renamed { from } => Some(from),
             _ => None,

@@ -1,0 +1,94 @@
+//! Mounts as a user meets them. They need FUSE; `AETHER_TEST_FUSE=skip` leaves them out.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{World, end};
+
+/// A world whose mounts are gone when the test is done, however it ends.
+struct Mounts(World);
+
+impl Drop for Mounts {
+    fn drop(&mut self) {
+        self.0.run(["session", "unmount", "--all", "--lazy"]);
+    }
+}
+
+fn mounts() -> Option<Mounts> {
+    let skip = std::env::var_os("AETHER_TEST_FUSE").is_some_and(|value| value == "skip");
+    (!skip).then(|| Mounts(World::with_web()))
+}
+
+fn path(printed: &str) -> PathBuf {
+    PathBuf::from(printed.trim_end_matches('\n'))
+}
+
+#[test]
+fn the_working_directory_names_the_session() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    let at = path(&world.ok(["session", "mount", "fix-login"]));
+    let lib = at.join("lib");
+    for args in [&["session", "show", "-q", "--json"][..], &["session", "show", "@", "--json"]] {
+        let ended = end(world.aether(args).current_dir(&lib));
+        assert!(ended.code == 0 && ended.out.contains(r#""name":"fix-login""#), "{ended:?}");
+    }
+    let listed = &world.json(["session", "list", "--mounted"])[0];
+    assert_eq!(listed["mounts"][0]["path"], at.to_str().unwrap());
+}
+
+#[test]
+fn a_mounted_session_is_not_deleted() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    let at = path(&world.ok(["session", "mount", "fix-login"]));
+    fs::write(at.join("new"), "new").unwrap();
+    let refused = world.run(["session", "delete", "fix-login", "--yes"]);
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(refused.err.contains("hint: `aether session unmount fix-login`"), "{refused:?}");
+    world.ok(["session", "unmount", "fix-login"]);
+    // Nobody is there to be asked.
+    let refused = world.run(["session", "delete", "fix-login"]);
+    assert!(refused.code == 5 && refused.err.contains("--yes"), "{refused:?}");
+    world.ok(["session", "delete", "fix-login", "--yes"]);
+}
+
+#[test]
+fn a_session_without_changes_is_deleted_without_a_question() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    world.ok(["session", "mount", "fix-login"]);
+    world.ok(["session", "unmount", "fix-login"]);
+    world.ok(["session", "delete", "fix-login"]);
+}
+
+#[test]
+fn what_is_not_mounted_cannot_be_unmounted() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    let ended = world.run(["session", "unmount", "fix-login"]);
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.err.contains("hint:"), "{ended:?}");
+    assert_eq!(world.run(["session", "unmount", "--all"]).code, 0);
+}
+
+#[test]
+fn unknown_options_and_wrong_places_are_refused_by_name() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    let ended = world.run(["session", "mount", "fix-login", "-o", "noexec,bogus"]);
+    assert!(ended.code == 2 && ended.err.contains("`bogus`"), "{ended:?}");
+    for (place, code) in [("data/x", 1), ("no/such/dir", 3), ("src/web", 6)] {
+        let ended = world.run(["session", "mount", "fix-login", place]);
+        assert_eq!(ended.code, code, "{place}: {ended:?}");
+    }
+    assert!(world.json(["session", "list", "--mounted"]).is_empty());
+}
+
+#[test]
+fn revisions_are_mounted_as_they_were_beside_the_session() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    fs::write(world.path("src/web/index.html"), "<p>changed</p>\n").unwrap();
+    world.ok(["source", "refresh", "web"]);
+    let text = |args: &[&str]| fs::read_to_string(path(&world.ok(args)).join("index.html")).unwrap();
+    assert_eq!(text(&["session", "mount", "--at", "web@1"]), "<p>hello</p>\n");
+    assert_eq!(text(&["session", "mount", "--at", "web@2"]), "<p>changed</p>\n");
+    assert_eq!(text(&["session", "mount", "fix-login"]), "<p>hello</p>\n");
+    let written = fs::write(world.path("run/aether/mnt/web@1/new"), "");
+    assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+}
