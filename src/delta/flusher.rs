@@ -35,13 +35,13 @@ impl Flusher {
         self.state.lock().thread.is_some()
     }
 
-    pub fn start(&self, shared: &Arc<Shared>) -> std::io::Result<()> {
+    pub fn start(&self, shared: &Arc<Shared>, after_sync: impl Fn() + Send + 'static) -> std::io::Result<()> {
         let mut state = self.state.lock();
         if state.thread.is_none() {
             state.stop = false;
             let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new().name("delta-flusher".into());
-            state.thread = Some(thread.spawn(move || shared.flusher.work(&shared))?);
+            state.thread = Some(thread.spawn(move || shared.flusher.work(&shared, &after_sync))?);
         }
         Ok(())
     }
@@ -54,7 +54,8 @@ impl Flusher {
             state.thread.take()
         };
         self.wake.notify_all();
-        if let Some(thread) = thread {
+        // It can be this very thread, when what it calls after a sync was the last to hold the delta.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
             // A panic there has been reported already; here is nothing to add.
             let _ = thread.join();
         }
@@ -71,7 +72,7 @@ impl Flusher {
         !state.stop
     }
 
-    fn work(&self, shared: &Shared) {
+    fn work(&self, shared: &Shared, after_sync: &dyn Fn()) {
         while self.wait(shared) {
             // Before the sync: a change that comes during it sets the mark again.
             shared.commit.dirty.store(false, Ordering::Release);
@@ -83,6 +84,7 @@ impl Flusher {
             if let Err(error) = shared.reclaim.advance(&shared.segments) {
                 ::log::warn!("space of the delta could not be given back: {error}");
             }
+            after_sync();
         }
     }
 }

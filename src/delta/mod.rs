@@ -189,12 +189,12 @@ impl Delta {
         open::open(disk, dir, settings, replay)
     }
 
-    /// Starts the thread that syncs a few seconds after the first change that is not durable.
+    /// Starts the thread that syncs a few seconds after the first change that is not durable, and then calls `after_sync`.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start_flusher(&self) -> Result<(), DeltaError> {
-        Ok(self.shared.flusher.start(&self.shared)?)
+    pub fn start_flusher(&self, after_sync: impl Fn() + Send + 'static) -> Result<(), DeltaError> {
+        Ok(self.shared.flusher.start(&self.shared, after_sync)?)
     }
 
     /// Says that nothing but these ranges (place, length in bytes) is referred to. To be called after an open, before any

@@ -8,7 +8,9 @@ use crate::model::{BytePath, ChangeSetHash};
 
 use super::changes::{Change, FileDiff, Scope, TreeView, change_set_hash, changes, patch, visible};
 use super::error::Result;
+use super::import::ImportError;
 use super::live::{LiveError, SessionBase, SessionView};
+use super::rules::Globs;
 use super::session_mount::{live_mount, run_dir};
 use super::{Context, blank};
 
@@ -61,12 +63,22 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
         }
         None => SessionView::own(&cx.paths.data, &session.id, store, SessionBase { root })?,
     };
-    let scope = if request.all { Scope::All } else { Scope::default() };
+    let scope = if request.all { Scope::All } else { tracked(cx, &session)? };
     let mut found = changes(&view.base(), &view, &scope).map_err(LiveError::from)?;
     if !request.paths.is_empty() {
         found.retain(|change| request.paths.iter().any(|path| change.path.starts_with(path)));
     }
     Ok(Changed { session, mount: record.map(|record| record.mount_point), changes: found, view })
+}
+
+/// Tracked paths, as the source that the session came from has them.
+fn tracked(cx: &mut Context, session: &Session) -> Result<Scope> {
+    let source = match &session.base.source {
+        Some(id) => cx.catalog()?.view().source_by_id(id)?,
+        None => None,
+    };
+    let globs = source.map(|source| source.scratch).unwrap_or_default();
+    Ok(Scope::Tracked(Globs::new(&globs).map_err(ImportError::from)?))
 }
 
 impl Changed {

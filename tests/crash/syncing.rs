@@ -77,7 +77,7 @@ fn those_who_ask_at_the_same_time_share_a_sync() {
 fn the_flusher_syncs_without_being_asked_and_then_sleeps() {
     let disk = SimDisk::new();
     let delta = create(&disk);
-    delta.start_flusher().unwrap();
+    delta.start_flusher(|| {}).unwrap();
     append(&delta, 1, 5000).unwrap();
     let start = Instant::now();
     while delta.stats().unwrap().syncs == 0 {

@@ -61,12 +61,38 @@ pub fn open_session<E: From<LiveError>>(
 }
 
 impl OpenSession {
-    /// Makes everything durable and lets go of the session.
+    /// Makes changes durable as they come, and keeps the journal short, from now on.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn keep_up(&self) -> Result<(), LiveError> {
+        shorten(&self.overlay);
+        let overlay = Arc::downgrade(&self.overlay);
+        let after_sync = move || {
+            if let Some(overlay) = overlay.upgrade() {
+                shorten(&overlay);
+            }
+        };
+        Ok(self.overlay.upper().start_flusher(after_sync)?)
+    }
+
+    /// Makes everything durable. Nothing should be changed afterwards.
     ///
     /// # Errors
     /// What the disk says.
     pub fn close(&self) -> Result<(), LiveError> {
+        shorten(&self.overlay);
         Ok(self.overlay.upper().close()?)
+    }
+}
+
+/// Rewrites a journal that is mostly history. One that cannot be, for want of space above all, goes on as it is.
+fn shorten(overlay: &Overlay<Store, Delta>) {
+    let delta = overlay.upper();
+    if delta.wants_rewrite()
+        && let Err(error) = overlay.compact(|dump| delta.rewrite(dump))
+    {
+        log::warn!("the journal could not be shortened: {error}");
     }
 }
 

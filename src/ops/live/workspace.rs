@@ -71,7 +71,7 @@ pub fn open_workspace(
         What::Session { id } => {
             let session = open_session(&spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
             session.overlay.set_read_only(spec.options.read_only);
-            session.overlay.upper().start_flusher().map_err(LiveError::from)?;
+            session.keep_up()?;
             Served::Session(session)
         }
         What::Tree { root } => {
