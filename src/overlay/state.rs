@@ -92,7 +92,10 @@ impl State {
                     set_xattr(inode, name, value);
                 }
             }
-            Record::Drop { ino } => self.drop_inode(ino, dead),
+            Record::Drop { ino } => {
+                self.next_ino = self.next_ino.max(ino.saturating_add(1));
+                self.drop_inode(ino, dead);
+            }
             Record::Totals(totals) => self.totals = totals,
         }
     }
@@ -134,7 +137,11 @@ impl State {
             value: None,
         });
         let inodes = inos.into_iter().flat_map(|ino| dump_inode(&self.inodes[&ino]));
-        gone.chain(inodes).chain(std::iter::once(Record::Totals(self.totals)))
+        // The highest number that was ever given out, so that none is given twice.
+        let last = self.next_ino.saturating_sub(1);
+        let given =
+            (last >= self.first_new_ino && !self.inodes.contains_key(&last)).then_some(Record::Drop { ino: last });
+        gone.chain(inodes).chain(given).chain(std::iter::once(Record::Totals(self.totals)))
     }
 
     /// Whether nothing differs from the base that the session stands on.
