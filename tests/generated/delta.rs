@@ -129,6 +129,12 @@ impl Bench {
         Ok(())
     }
 
+    /// Writes the journal anew. Whether that succeeds or not, nothing changes.
+    fn rewrite(&self) {
+        let overlay = &self.subject.as_ref().expect("there is a process").files;
+        let _ = overlay.compact(|dump| overlay.upper().rewrite(dump));
+    }
+
     /// Which states may be found when the first `events` events have happened.
     fn allowed(&self, events: usize, killed: bool) -> std::ops::Range<usize> {
         let answered = |moment: &Moment| moment.answered <= events && (killed || moment.durable);
@@ -180,6 +186,9 @@ fn run(seed: u64, start: &State, ops: &[Op], kind: Trouble, cuts: usize) -> Resu
     for (step, op) in ops.iter().enumerate() {
         trouble(&bench, kind, op);
         bench.step(step, op).map_err(|fault| format!("step {step}, {op:?}: {fault}"))?;
+        if blake3::hash(format!("{op:?}").as_bytes()).as_bytes()[9] < 20 {
+            bench.rewrite();
+        }
     }
     bench.disk.heal();
     bench.disk.set_capacity(None);
@@ -221,15 +230,15 @@ fn check(first: u64, count: u64, kind: Trouble) {
 
 #[test]
 fn a_killed_or_cut_off_session_reopens_as_a_state_that_existed() {
-    check(10, 40, Trouble::None);
+    check(10, 20, Trouble::None);
 }
 
 #[test]
 fn a_session_on_a_failing_disk_reopens_with_all_that_was_answered() {
-    check(11, 40, Trouble::Faults);
+    check(11, 20, Trouble::Faults);
 }
 
 #[test]
 fn a_session_on_a_full_disk_reopens_with_all_that_was_answered() {
-    check(12, 40, Trouble::Full);
+    check(12, 20, Trouble::Full);
 }

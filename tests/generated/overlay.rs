@@ -104,7 +104,7 @@ fn run(start: &State, ops: &[Op], miss_percent: u64, fails: bool) -> Result<(), 
 
 #[test]
 fn an_overlay_on_an_empty_base_does_what_the_model_does() {
-    for seed in shrink::seeds(0, 30) {
+    for seed in shrink::seeds(0, 10) {
         let start = base_tree(seed, 0);
         let ops = generate(seed, start.clone(), Profile::all(250));
         shrink::check(seed, ops, &|ops| run(&start, ops, 0, false));
@@ -113,7 +113,7 @@ fn an_overlay_on_an_empty_base_does_what_the_model_does() {
 
 #[test]
 fn an_overlay_on_a_tree_does_what_the_model_does() {
-    for seed in shrink::seeds(1, 60) {
+    for seed in shrink::seeds(1, 20) {
         let start = base_tree(seed, 120);
         let ops = generate(seed, start.clone(), Profile::all(250));
         shrink::check(seed, ops, &|ops| run(&start, ops, 0, false));
@@ -122,7 +122,7 @@ fn an_overlay_on_a_tree_does_what_the_model_does() {
 
 #[test]
 fn an_overlay_whose_nodes_are_not_in_memory_does_what_the_model_does() {
-    for seed in shrink::seeds(2, 30) {
+    for seed in shrink::seeds(2, 10) {
         let start = base_tree(seed, 200);
         let ops = generate(seed, start.clone(), Profile::all(200));
         shrink::check(seed, ops, &|ops| run(&start, ops, [30, 100][seed as usize % 2], false));
@@ -131,7 +131,7 @@ fn an_overlay_whose_nodes_are_not_in_memory_does_what_the_model_does() {
 
 #[test]
 fn an_operation_that_the_journal_refuses_has_not_happened() {
-    for seed in shrink::seeds(3, 30) {
+    for seed in shrink::seeds(3, 10) {
         let start = base_tree(seed, 120);
         let mut ops = generate(seed, start.clone(), Profile { far: false, ..Profile::all(200) });
         // Copying is many changes, of which the first may have happened.

@@ -32,7 +32,7 @@ fn model_against_model(start: &State, ops: &[Op], spoil: &dyn Fn(&Op, Outcome) -
 
 #[test]
 fn the_model_agrees_with_itself() {
-    for seed in 0..40 {
+    for seed in 0..10 {
         let start = base_tree(seed, 80);
         let ops = generate(seed, start.clone(), Profile::all(300));
         shrink::check(seed, ops, &|ops| model_against_model(&start, ops, &|_, outcome| outcome));
@@ -57,7 +57,7 @@ fn a_fault_is_found_and_the_list_is_made_short() {
 #[test]
 fn most_operations_of_a_list_succeed_and_every_kind_of_error_occurs() {
     let (mut done, mut all, mut refused) = (0, 0, std::collections::BTreeSet::new());
-    for seed in 0..60 {
+    for seed in 0..20 {
         let start = base_tree(seed, 80);
         let ops = generate(seed, start.clone(), Profile::all(300));
         let mut model = Runner::new(Model::from_state(start));
