@@ -34,10 +34,10 @@ pub fn file_in(data_dir: &Path) -> PathBuf {
 /// Opens the catalog below `data_dir`, makes it if there is none, and brings it up to date.
 pub(super) fn open(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
     let path = file_in(data_dir);
-    if let Some(connection) = connect(&path)? {
-        if migrate::check(&path, &connection)? == migrate::State::Current {
-            return Ok((path, connection));
-        }
+    if let Some(connection) = connect(&path)?
+        && migrate::check(&path, &connection)? == migrate::State::Current
+    {
+        return Ok((path, connection));
     }
     make_dir(data_dir)?;
     let lock = lock(&data_dir.join("catalog.lock"))?;

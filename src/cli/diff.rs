@@ -47,7 +47,7 @@ pub(crate) struct Args {
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
-        let paths = self.paths.iter().map(|path| parse(path)).collect::<Result<_, _>>()?;
+        let paths = self.paths.iter().map(parse).collect::<Result<_, _>>()?;
         let request = Request { session: self.session.session, all: self.all, paths };
         let changed = session_changes::run(&mut cx.ops, &request)?;
         show(cx, &changed, self.stat, self.name_status)?;

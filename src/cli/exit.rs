@@ -90,7 +90,9 @@ pub(super) fn install_panic_hook() {
             default(info);
         }
         let place = info.location().map(|at| format!(" at {at}")).unwrap_or_default();
-        let what = info.payload_as_str().unwrap_or("unknown").to_owned();
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
         let ui = Ui::new(crate::ui::Options::default());
         ui.fail(&Failure {
             error: format!("this is a bug in aether {}: {what}{place}", env!("CARGO_PKG_VERSION")),
