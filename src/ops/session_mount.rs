@@ -141,7 +141,7 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
             let (source, revision) = names::resolve_revision(cx.catalog()?.view(), &at)?;
             let name = format!("{}@{}", source.name, revision.number);
             options.read_only = true;
-            (name.clone(), name, What::Tree { root: revision.root.0.to_hex() })
+            (name, revision_tag(&source.id, revision.number), What::Tree { root: revision.root.0.to_hex() })
         }
         None => {
             let session = cx.resolve_session(request.session.as_deref())?;
@@ -170,6 +170,11 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
 
 fn at(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
     move |source| Error::Io { path: path.to_owned(), source }
+}
+
+/// What the mount table calls a frozen revision. The source's name may have characters that cannot stand there.
+pub(super) fn revision_tag(source_id: &str, number: u64) -> String {
+    format!("{source_id}@{number}")
 }
 
 /// `@2` after a session is revision 2 of the source that the session stands on; anything else stands for itself.
@@ -218,7 +223,15 @@ fn mount_point(cx: &Context, request: &Request, run: &RunDir, name: &str) -> Res
     }
     let parent = run.join("mnt");
     DirBuilder::new().recursive(true).mode(0o700).create(&parent).map_err(at(&parent))?;
-    let mut place = prepare(&parent.join(name))?;
+    // A revision can be mounted many times, and another data directory may have a session of the same name.
+    let mut free = parent.join(name);
+    for number in 2.. {
+        if !table.ours().any(|entry| entry.mount_point == free) {
+            break;
+        }
+        free = parent.join(format!("{name}.{number}"));
+    }
+    let mut place = prepare(&free)?;
     // It is ours, whoever made it first.
     place.created = true;
     Ok(place)

@@ -7,8 +7,8 @@ use crate::daemon::{self, MountRecord, MountState, RunDir};
 use crate::fuse::How;
 
 use super::error::Result;
-use super::session_mount::run_dir;
-use super::{Context, Error};
+use super::session_mount::{revision_tag, run_dir};
+use super::{Context, Error, names};
 
 /// How long the last sync of a mount process may take.
 const END_LIMIT: Duration = Duration::from_secs(600);
@@ -71,8 +71,12 @@ fn find(cx: &mut Context, run: &RunDir, key: Option<&str>) -> Result<Vec<(MountR
     let mounts = daemon::mounts(run)?;
     if let Some(key) = key {
         let path = cx.cwd.as_ref().map_or_else(|| PathBuf::from(key), |cwd| cwd.join(key));
-        let named: Vec<_> =
-            mounts.iter().filter(|(record, _)| record.tag == key || same_place(&record.mount_point, &path)).collect();
+        let tag = match names::resolve_revision(cx.catalog()?.view(), key) {
+            Ok((source, revision)) if key.contains('@') => revision_tag(&source.id, revision.number),
+            _ => key.to_owned(),
+        };
+        let is_named = |record: &MountRecord| record.tag == tag || same_place(&record.mount_point, &path);
+        let named: Vec<_> = mounts.iter().filter(|(record, _)| is_named(record)).collect();
         if !named.is_empty() {
             return Ok(named.into_iter().cloned().collect());
         }

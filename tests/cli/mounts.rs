@@ -89,6 +89,13 @@ fn revisions_are_mounted_as_they_were_beside_the_session() {
     assert_eq!(text(&["session", "mount", "--at", "web@1"]), "<p>hello</p>\n");
     assert_eq!(text(&["session", "mount", "--at", "web@2"]), "<p>changed</p>\n");
     assert_eq!(text(&["session", "mount", "fix-login"]), "<p>hello</p>\n");
-    let written = fs::write(world.path("run/aether/mnt/web@1/new"), "");
+    // Any number of them, whatever the source is called.
+    assert_eq!(text(&["session", "mount", "--at", "web@2"]), "<p>changed</p>\n");
+    world.ok(["source", "rename", "web", "größe"]);
+    assert_eq!(text(&["session", "mount", "--at", "größe@1"]), "<p>hello</p>\n");
+    assert_eq!(world.json(["session", "unmount", "größe@1"]).len(), 2);
+    assert_eq!(world.json(["session", "unmount", "größe@2"]).len(), 2);
+    world.ok(["session", "mount", "--at", "größe@1"]);
+    let written = fs::write(world.path("run/aether/mnt/größe@1/new"), "");
     assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::ReadOnlyFilesystem);
 }
