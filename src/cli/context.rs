@@ -33,7 +33,7 @@ impl Cx {
         let ui =
             Ui::new(Options { color: config.color, pager: config.pager.clone(), now_ns, ..plain_options(env, global) });
         let mut ops = Context::new(config.paths.clone(), config.actor.clone(), spelled(args), now_ns, seed()?);
-        ops.session.clone_from(&config.session);
+        ops.session = global.session.clone().or_else(|| config.session.clone());
         ops.cwd = cwd;
         let path_variable = env.get("PATH").map(Into::into);
         Ok(Self { ops, ui, config, path_variable })

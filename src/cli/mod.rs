@@ -118,6 +118,10 @@ struct Global {
     /// Act under this name
     #[arg(long = "as", global = true, value_name = "NAME")]
     actor: Option<String>,
+    /// The current session, whatever the working directory and AETHER_SESSION say
+    #[arg(short = 's', long = "session", id = "current-session", global = true, value_name = "SESSION")]
+    #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
+    session: Option<String>,
 }
 
 impl Global {
