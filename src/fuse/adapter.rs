@@ -31,6 +31,7 @@ use super::counters::{Counters, Op};
 use super::errno::{errno, is_failure};
 use super::init;
 use super::server::Config;
+use super::spin::Spinner;
 
 /// How long the kernel may believe what it was told. All changes go through it or are announced to it.
 const TTL: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -52,6 +53,23 @@ pub(super) struct Adapter<F: ?Sized> {
     pub(super) config: Config,
     pub(super) counters: Arc<Counters>,
     pub(super) files: Arc<F>,
+    pub(super) spinner: Spinner,
+}
+
+/// A request that is being answered. When it is, its thread waits a moment for the next one.
+struct Turn<'a>(&'a Spinner);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.wait();
+    }
+}
+
+impl<F: Files + ?Sized> Adapter<F> {
+    fn turn(&self, op: Op) -> Turn<'_> {
+        self.counters.count(op);
+        Turn(&self.spinner)
+    }
 }
 
 fn caller(req: &Request) -> Caller {
@@ -125,7 +143,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.counters.count(Op::Lookup);
+        let _turn = self.turn(Op::Lookup);
         match self.files.lookup(parent.0, bytes(name)) {
             // An entry without an inode is how the kernel is told to remember that there is none.
             Err(Error::NotFound) => reply.entry(&TTL, &absent_attr(), GENERATION),
@@ -134,12 +152,12 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
-        self.counters.count(Op::Forget);
+        let _turn = self.turn(Op::Forget);
         self.files.forget(ino.0, nlookup);
     }
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.counters.count(Op::Getattr);
+        let _turn = self.turn(Op::Getattr);
         reply_attr(reply, self.files.getattr(ino.0));
     }
 
@@ -161,7 +179,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        self.counters.count(Op::Setattr);
+        let _turn = self.turn(Op::Setattr);
         let mut set = SetAttr {
             perm: mode.map(|mode| (mode & 0o7777) as u16),
             uid,
@@ -177,7 +195,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
-        self.counters.count(Op::Readlink);
+        let _turn = self.turn(Op::Readlink);
         match self.files.readlink(ino.0) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(reply_errno(&error)),
@@ -194,7 +212,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.counters.count(Op::Mknod);
+        let _turn = self.turn(Op::Mknod);
         let Some(kind) = Kind::from_mode(mode).or((mode & 0o170_000 == 0).then_some(Kind::File)) else {
             return reply.error(Errno::EINVAL);
         };
@@ -203,22 +221,22 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
-        self.counters.count(Op::Mkdir);
+        let _turn = self.turn(Op::Mkdir);
         reply_entry(reply, self.files.mkdir(caller(req), parent.0, bytes(name), (mode & 0o7777) as u16));
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.counters.count(Op::Unlink);
+        let _turn = self.turn(Op::Unlink);
         reply_empty(reply, self.files.unlink(caller(req), parent.0, bytes(name)));
     }
 
     fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.counters.count(Op::Rmdir);
+        let _turn = self.turn(Op::Rmdir);
         reply_empty(reply, self.files.rmdir(caller(req), parent.0, bytes(name)));
     }
 
     fn symlink(&self, req: &Request, parent: INodeNo, link_name: &OsStr, target: &Path, reply: ReplyEntry) {
-        self.counters.count(Op::Symlink);
+        let _turn = self.turn(Op::Symlink);
         let target = target.as_os_str().as_bytes();
         reply_entry(reply, self.files.symlink(caller(req), parent.0, bytes(link_name), target));
     }
@@ -233,24 +251,24 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        self.counters.count(Op::Rename);
+        let _turn = self.turn(Op::Rename);
         let Some(mode) = RenameMode::from_bits(flags.bits()) else { return reply.error(Errno::EINVAL) };
         let (from, to) = ((parent.0, bytes(name)), (newparent.0, bytes(newname)));
         reply_empty(reply, self.files.rename(caller(req), from, to, mode));
     }
 
     fn link(&self, req: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
-        self.counters.count(Op::Link);
+        let _turn = self.turn(Op::Link);
         reply_entry(reply, self.files.link(caller(req), ino.0, newparent.0, bytes(newname)));
     }
 
     fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.counters.count(Op::Open);
+        let _turn = self.turn(Op::Open);
         reply.error(Errno::ENOSYS);
     }
 
     fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.counters.count(Op::Opendir);
+        let _turn = self.turn(Op::Opendir);
         reply.error(Errno::ENOSYS);
     }
 
@@ -264,7 +282,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        self.counters.count(Op::Create);
+        let _turn = self.turn(Op::Create);
         let perm = (mode & 0o7777) as u16;
         match self.files.mknod(caller(req), parent.0, bytes(name), Kind::File, perm, 0) {
             // What the kernel assumes of files it opens without asking must hold for this one too.
@@ -286,7 +304,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.counters.count(Op::Read);
+        let _turn = self.turn(Op::Read);
         READ_BUFFER.with_borrow_mut(|buffer| {
             let wanted = size as usize;
             if buffer.len() < wanted {
@@ -311,7 +329,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.counters.count(Op::Write);
+        let _turn = self.turn(Op::Write);
         let kill_priv = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         match self.files.write(caller(req), ino.0, offset, data, kill_priv) {
             Ok(()) => reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX)),
@@ -320,22 +338,22 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn flush(&self, _req: &Request, _ino: INodeNo, _fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
-        self.counters.count(Op::Flush);
+        let _turn = self.turn(Op::Flush);
         reply.error(Errno::ENOSYS);
     }
 
     fn fsync(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        self.counters.count(Op::Fsync);
+        let _turn = self.turn(Op::Fsync);
         reply_empty(reply, self.files.fsync(ino.0));
     }
 
     fn fsyncdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        self.counters.count(Op::Fsyncdir);
+        let _turn = self.turn(Op::Fsyncdir);
         reply_empty(reply, self.files.fsync(ino.0));
     }
 
     fn readdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        self.counters.count(Op::Readdir);
+        let _turn = self.turn(Op::Readdir);
         let mut added = false;
         let result = self.files.read_dir(ino.0, offset, false, &mut |entry| {
             let full =
@@ -351,7 +369,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn readdirplus(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectoryPlus) {
-        self.counters.count(Op::Readdirplus);
+        let _turn = self.turn(Op::Readdirplus);
         let mut added = false;
         let result = self.files.read_dir(ino.0, offset, true, &mut |entry| {
             // The kernel takes no attributes of `.` and `..`, and does not count them as looked up.
@@ -369,7 +387,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.counters.count(Op::Statfs);
+        let _turn = self.turn(Op::Statfs);
         match self.files.statfs() {
             Ok(space) => reply.statfs(
                 space.blocks,
@@ -395,7 +413,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        self.counters.count(Op::Setxattr);
+        let _turn = self.turn(Op::Setxattr);
         let mode = match flags {
             0 => XattrMode::Set,
             XATTR_CREATE => XattrMode::Create,
@@ -406,7 +424,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        self.counters.count(Op::Getxattr);
+        let _turn = self.turn(Op::Getxattr);
         match self.files.getxattr(ino.0, bytes(name)) {
             Ok(value) => reply_xattr(reply, size, &value),
             Err(error) => reply.error(reply_errno(&error)),
@@ -414,7 +432,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.counters.count(Op::Listxattr);
+        let _turn = self.turn(Op::Listxattr);
         match self.files.listxattr(ino.0) {
             Ok(names) => {
                 let list: Vec<u8> = names.iter().flat_map(|name| name.iter().copied().chain([0])).collect();
@@ -425,7 +443,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn removexattr(&self, req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.counters.count(Op::Removexattr);
+        let _turn = self.turn(Op::Removexattr);
         reply_empty(reply, self.files.removexattr(caller(req), ino.0, bytes(name)));
     }
 
@@ -440,7 +458,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _out_size: u32,
         reply: ReplyIoctl,
     ) {
-        self.counters.count(Op::Other);
+        let _turn = self.turn(Op::Other);
         reply.error(Errno::ENOTTY);
     }
 
@@ -454,13 +472,13 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        self.counters.count(Op::Fallocate);
+        let _turn = self.turn(Op::Fallocate);
         let Some(how) = Falloc::from_bits(mode.cast_unsigned()) else { return reply.error(Errno::EOPNOTSUPP) };
         reply_empty(reply, self.files.fallocate(caller(req), ino.0, offset, length, how));
     }
 
     fn lseek(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
-        self.counters.count(Op::Lseek);
+        let _turn = self.turn(Op::Lseek);
         let what = match whence {
             SEEK_DATA => Whence::Data,
             SEEK_HOLE => Whence::Hole,
@@ -486,7 +504,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        self.counters.count(Op::CopyFileRange);
+        let _turn = self.turn(Op::CopyFileRange);
         let (from, to) = ((ino_in.0, offset_in), (ino_out.0, offset_out));
         match self.files.copy_range(caller(req), from, to, len.min(MAX_COPY_BYTES)) {
             Ok(copied) => reply.written(u32::try_from(copied).unwrap_or(u32::MAX)),
@@ -495,12 +513,12 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn access(&self, _req: &Request, _ino: INodeNo, _mask: fuser::AccessFlags, reply: ReplyEmpty) {
-        self.counters.count(Op::Other);
+        let _turn = self.turn(Op::Other);
         reply.error(Errno::ENOSYS);
     }
 
     fn bmap(&self, _req: &Request, _ino: INodeNo, _blocksize: u32, _idx: u64, reply: fuser::ReplyBmap) {
-        self.counters.count(Op::Other);
+        let _turn = self.turn(Op::Other);
         reply.error(Errno::ENOSYS);
     }
 
@@ -514,7 +532,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: fuser::PollFlags,
         reply: fuser::ReplyPoll,
     ) {
-        self.counters.count(Op::Other);
+        let _turn = self.turn(Op::Other);
         reply.error(Errno::ENOSYS);
     }
 }

@@ -18,6 +18,7 @@ mod mountpoint;
 mod notify;
 mod options;
 mod server;
+mod spin;
 mod unmount;
 
 pub use counters::{Counters, Op};

@@ -8,6 +8,7 @@ use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use fuser::{Session, SessionACL};
 
@@ -16,6 +17,7 @@ use crate::overlay::Files;
 use super::adapter::Adapter;
 use super::counters::Counters;
 use super::notify::Invalidations;
+use super::spin::Spinner;
 
 /// How a connection is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Config {
     pub threads: NonZero<usize>,
     /// Whether each thread reads from a descriptor of its own.
     pub clone_fd: bool,
+    /// How long a thread that has answered waits for the next request before it sleeps.
+    pub spin: Duration,
     /// Whether the kernel guesses when a listing should bring attributes along; otherwise it always does.
     pub readdirplus_auto: bool,
 }
@@ -33,7 +37,7 @@ impl Default for Config {
         // At least four, so that requests which wait for the disk leave someone to answer the others.
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = NonZero::new(processors.clamp(4, 8)).unwrap_or(NonZero::<usize>::MIN);
-        Self { threads, clone_fd: false, readdirplus_auto: false }
+        Self { threads, clone_fd: false, spin: Duration::from_micros(50), readdirplus_auto: false }
     }
 }
 
@@ -58,7 +62,8 @@ impl<F: Files + ?Sized> Server<F> {
     /// What the device says; `Unsupported` for a kernel that is too old.
     pub fn new(files: Arc<F>, device: OwnedFd, config: &Config) -> io::Result<Self> {
         let counters = Arc::new(Counters::default());
-        let adapter = Adapter { config: config.clone(), counters: Arc::clone(&counters), files };
+        let spinner = Spinner::new(device.try_clone()?, config.spin);
+        let adapter = Adapter { config: config.clone(), counters: Arc::clone(&counters), files, spinner };
         let mut fuser_config = fuser::Config::default();
         fuser_config.n_threads = Some(config.threads.get());
         fuser_config.clone_fd = config.clone_fd;
