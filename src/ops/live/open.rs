@@ -36,8 +36,7 @@ pub struct SessionBase {
 /// # Errors
 /// [`LiveError::Store`].
 pub fn open_store(data_dir: &Path, cache_bytes: Option<u64>) -> Result<Arc<Store>, LiveError> {
-    let default = StoreOptions::default();
-    let options = StoreOptions { cache_bytes: cache_bytes.unwrap_or(default.cache_bytes), ..default };
+    let options = cache_bytes.map_or_else(StoreOptions::default, |cache_bytes| StoreOptions { cache_bytes });
     Ok(Arc::new(Store::open(Arc::new(RealDisk), &data_dir.join("objects"), options)?))
 }
 

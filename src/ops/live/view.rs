@@ -30,9 +30,9 @@ pub struct SessionView {
 #[derive(Debug)]
 enum State {
     /// Nobody has it open, so this process has.
-    Own { _session: OpenSession, snapshot: Snapshot<Store, Delta> },
+    Own { _session: Box<OpenSession>, snapshot: Box<Snapshot<Store, Delta>> },
     /// A mount process has it open, and is asked.
-    Remote { tree: LiveTree, number: u64, client: Mutex<Client> },
+    Remote { tree: Box<LiveTree>, number: u64, client: Box<Mutex<Client>> },
 }
 
 impl SessionView {
@@ -47,7 +47,7 @@ impl SessionView {
         let number = reply.result.get("snapshot").and_then(serde_json::Value::as_u64);
         let number = number.ok_or_else(|| broken("snapshot"))?;
         let tree = LiveTree::decode(&reply.payload).map_err(|_| broken("tree"))?;
-        Ok(Self { store, base, state: State::Remote { tree, number, client: Mutex::new(client) } })
+        Ok(Self { store, base, state: State::Remote { tree: Box::new(tree), number, client: Box::new(Mutex::new(client)) } })
     }
 
     /// Opens a session that nobody else has open.
@@ -58,7 +58,7 @@ impl SessionView {
         let session = open_session(data_dir, id, store.clone(), || Ok::<_, LiveError>(base))?;
         let snapshot = session.overlay.snapshot()?;
         let base = session.base.clone();
-        Ok(Self { store, base, state: State::Own { _session: session, snapshot } })
+        Ok(Self { store, base, state: State::Own { _session: Box::new(session), snapshot: Box::new(snapshot) } })
     }
 
     /// The tree that the session stands on.

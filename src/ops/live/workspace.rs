@@ -46,12 +46,19 @@ type LiveSnapshot = Snapshot<Store, Delta>;
 #[derive(Debug)]
 pub struct SessionWorkspace {
     served: Served,
-    snapshots: Mutex<(u64, VecDeque<(u64, Arc<LiveSnapshot>)>)>,
+    snapshots: Mutex<Kept>,
+}
+
+/// Snapshots by number, the oldest first, and the number of the last.
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    snapshots: VecDeque<(u64, Arc<LiveSnapshot>)>,
 }
 
 #[derive(Debug)]
 enum Served {
-    Session(OpenSession),
+    Session(Box<OpenSession>),
     Tree(Arc<Overlay<Store, super::frozen::NoUpper>>),
 }
 
@@ -72,7 +79,7 @@ pub fn open_workspace(
             let session = open_session(&spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
             session.overlay.set_read_only(spec.options.read_only);
             session.keep_up()?;
-            Served::Session(session)
+            Served::Session(Box::new(session))
         }
         What::Tree { root } => {
             let id = ObjectId::from_hex(&root).ok_or_else(|| Failure::new("spec", "the root is no hash"))?;
@@ -92,11 +99,11 @@ impl SessionWorkspace {
         let snapshot = Arc::new(session.overlay.snapshot().map_err(LiveError::from)?);
         let tree = LiveTree::of(&*snapshot).map_err(LiveError::from)?;
         let mut kept = self.snapshots.lock();
-        kept.0 += 1;
-        let number = kept.0;
-        kept.1.push_back((number, snapshot));
-        if kept.1.len() > MAX_SNAPSHOTS {
-            kept.1.pop_front();
+        kept.last += 1;
+        let number = kept.last;
+        kept.snapshots.push_back((number, snapshot));
+        if kept.snapshots.len() > MAX_SNAPSHOTS {
+            kept.snapshots.pop_front();
         }
         Ok(Reply { result: json!({ "snapshot": number }), payload: tree.encode() })
     }
@@ -108,7 +115,8 @@ impl SessionWorkspace {
             value.ok_or_else(|| Failure::new("control-protocol", format!("`{name}` is missing")))
         };
         let wanted = number("snapshot")?;
-        let kept = self.snapshots.lock().1.iter().find(|(number, _)| *number == wanted).map(|(_, kept)| kept.clone());
+        let kept = self.snapshots.lock();
+        let kept = kept.snapshots.iter().find(|(number, _)| *number == wanted).map(|(_, snapshot)| snapshot.clone());
         let snapshot = kept.ok_or_else(|| Failure::new("stale", "the snapshot is gone"))?;
         let (ino, offset, len) = (number("ino")?, number("offset")?, number("len")?.min(MAX_READ_BYTES));
         let mut payload = vec![0; len as usize];
@@ -137,7 +145,7 @@ impl Workspace for SessionWorkspace {
     }
 
     fn finish(&self) -> Result<(), Failure> {
-        self.snapshots.lock().1.clear();
+        self.snapshots.lock().snapshots.clear();
         match &self.served {
             Served::Session(session) => Ok(session.close()?),
             Served::Tree(_) => Ok(()),
