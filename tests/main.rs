@@ -1,5 +1,5 @@
 //! Tests of the library through its public interface.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 mod changes;
 mod cli;

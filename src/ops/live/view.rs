@@ -47,7 +47,11 @@ impl SessionView {
         let number = reply.result.get("snapshot").and_then(serde_json::Value::as_u64);
         let number = number.ok_or_else(|| broken("snapshot"))?;
         let tree = LiveTree::decode(&reply.payload).map_err(|_| broken("tree"))?;
-        Ok(Self { store, base, state: State::Remote { tree: Box::new(tree), number, client: Box::new(Mutex::new(client)) } })
+        Ok(Self {
+            store,
+            base,
+            state: State::Remote { tree: Box::new(tree), number, client: Box::new(Mutex::new(client)) },
+        })
     }
 
     /// Opens a session that nobody else has open.
