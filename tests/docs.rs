@@ -1,7 +1,13 @@
-//! The man pages and completion scripts that are committed are those that the program would make now.
+//! The man pages and completion scripts that are committed are those that the program would make now; README and the
+//! examples show what happens.
 //!
 //! `AETHER_BLESS=1 cargo test --test docs` writes them anew.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+
+#[path = "docs/console.rs"]
+mod console;
+#[path = "docs/walkthroughs.rs"]
+mod walkthroughs;
 
 use std::collections::BTreeMap;
 use std::fs;
