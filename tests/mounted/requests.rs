@@ -271,3 +271,22 @@ fn seeking_statfs_links_and_special_files_reach_the_overlay() {
     assert!(std::os::unix::fs::FileTypeExt::is_fifo(&fs::metadata(live.path("f")).unwrap().file_type()));
     assert_eq!(rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive), Ok(()));
 }
+
+#[test]
+fn the_earliest_and_the_latest_time_can_be_set() {
+    if skipped() {
+        return;
+    }
+    let live = Live::new();
+    fs::write(live.path("a"), b"").unwrap();
+    // The kernel takes the nanoseconds from the first and the last second there is.
+    for (sec, nsec) in [(i64::MIN, 0), (i64::MIN + 1, 5), (-1, 999_999_999), (i64::MAX - 1, 999_999_999), (i64::MAX, 0)]
+    {
+        let time = Timespec { tv_sec: sec, tv_nsec: nsec };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, live.path("a"), &times, AtFlags::empty()).unwrap();
+        let stat = fs::metadata(live.path("a")).unwrap();
+        assert_eq!((stat.mtime(), stat.mtime_nsec()), (sec, nsec));
+        assert_eq!((stat.atime(), stat.atime_nsec()), (sec, nsec));
+    }
+}
