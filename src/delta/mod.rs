@@ -171,6 +171,14 @@ impl Delta {
         Self { shared: Arc::new(shared) }
     }
 
+    /// Whether a delta was made in this directory. One whose making was cut short was not, and can be made anew.
+    ///
+    /// # Errors
+    /// What the disk says; [`DeltaError::Newer`].
+    pub fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, DeltaError> {
+        open::exists(disk, dir)
+    }
+
     /// Makes an empty delta in a directory that has none. It is durable when this returns, provided that the directory
     /// above is.
     ///

@@ -41,6 +41,29 @@ impl Found {
         }
         Ok(found)
     }
+
+    /// Whether all that there is is a first log that does not even say that it is empty. A log that once was whole and
+    /// held a change is longer, so it is never taken for one.
+    fn is_unfinished(&self, disk: &dyn Disk) -> Result<bool, DeltaError> {
+        let Some(path) = self.logs.get(&FIRST_LOG).filter(|_| self.logs.len() == 1 && self.segments.is_empty()) else {
+            return Ok(false);
+        };
+        let file = disk.open(path, Open::Write)?;
+        let mut mark = Writer::default();
+        first_mark().encode(&mut mark);
+        let empty_bytes = frame::LOG_HEADER_BYTES + frame::FRAME_HEADER_BYTES + mark.0.len();
+        let mut behind = [0; frame::FRAME_HEADER_BYTES];
+        let read = file.read_at(empty_bytes as u64, &mut behind)?;
+        if behind[..read].iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        Ok(scan(&*file, path)?.is_none_or(|scan| !scan.complete))
+    }
+}
+
+/// The frame that an empty log begins with.
+fn first_mark() -> SyncMark {
+    SyncMark { covered: frame::LOG_HEADER_BYTES as u64, durable: 0, gone: Vec::new() }
 }
 
 fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, DeltaError> {
@@ -48,20 +71,31 @@ fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, DeltaError> {
     if file.try_lock()? { Ok(file) } else { Err(DeltaError::Busy { path: dir.to_owned() }) }
 }
 
-/// Makes an empty, durable delta.
+/// Whether a delta was made in this directory. One whose making was cut short was not.
+pub(super) fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, DeltaError> {
+    match Found::list(disk, dir) {
+        Ok(found) => Ok(!found.logs.is_empty() && !found.is_unfinished(disk)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes an empty, durable delta, in place of one whose making was cut short.
 pub(super) fn create(disk: &Arc<dyn Disk>, dir: &Path, settings: Settings) -> Result<Delta, DeltaError> {
     disk.create_dir(dir)?;
     let lock = lock(&**disk, dir)?;
-    if let Some(path) = Found::list(&**disk, dir)?.logs.into_values().next() {
+    let path = Segments::path_of_log(dir, FIRST_LOG);
+    let found = Found::list(&**disk, dir)?;
+    if found.is_unfinished(&**disk)? {
+        disk.remove(&path)?;
+    } else if let Some(path) = found.logs.into_values().next() {
         let why = format!("`{}`: the delta exists already", path.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, why).into());
     }
-    let path = Segments::path_of_log(dir, FIRST_LOG);
     let file = disk.open(&path, Open::CreateNew)?;
     let header = LogHeader { number: FIRST_LOG, salt: settings.salt, first_seq: 1 };
     let mut log = Log::create(file, path, header, settings.reserve_bytes)?;
-    let mark = SyncMark { covered: log.end, durable: 0, gone: Vec::new() };
-    log.mark(FrameKind::DumpEnd, |writer: &mut Writer| mark.encode(writer))?;
+    log.mark(FrameKind::DumpEnd, |writer: &mut Writer| first_mark().encode(writer))?;
     log.base_done();
     log.file.sync_data()?;
     disk.sync_dir(dir)?;

@@ -1,6 +1,9 @@
 //! Power cuts at every recorded point.
 
-use aether::disk::SimDisk;
+use std::path::Path;
+
+use aether::delta::{Delta, DeltaError};
+use aether::disk::{Disk, SimDisk};
 use aether::overlay::Upper;
 
 use super::scene::{append, create, dir, expected, open, try_open};
@@ -95,4 +98,40 @@ fn creating_is_all_or_nothing_and_durable_when_it_returns() {
         let cut = disk.after_power_cut(disk.event_count(), seed);
         assert_eq!(open(&cut).1, []);
     }
+}
+
+/// Whatever was left of making a delta, it is there or can be made.
+#[test]
+fn making_a_delta_that_was_cut_short_begins_again() {
+    let disk = SimDisk::new();
+    disk.create_dir(Path::new("/sessions")).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
+    let first = disk.event_count();
+    drop(create(&disk));
+    for events in first..=disk.event_count() {
+        let cuts = (0..SEEDS).map(|seed| disk.after_power_cut(events, seed)).chain([disk.after_kill(events)]);
+        for (seed, left) in cuts.enumerate() {
+            let said = format!("{events} events, seed {seed}");
+            let there = Delta::exists(&left, &dir()).unwrap();
+            assert!(there || events < disk.event_count(), "{said}: a finished delta counts as none");
+            let delta = if there { open(&left).0 } else { create(&left) };
+            append(&delta, 1, 100).unwrap();
+            delta.close().unwrap();
+            drop(delta);
+            assert!(Delta::exists(&left, &dir()).unwrap(), "{said}");
+            assert_eq!(open(&left).1, expected(1, |_| 100), "{said}");
+        }
+    }
+}
+
+/// A log that held a change is damaged when its beginning is, and never begun again.
+#[test]
+fn a_log_whose_first_frame_is_damaged_is_not_made_anew() {
+    let disk = SimDisk::new();
+    let delta = create(&disk);
+    append(&delta, 1, 0).unwrap();
+    drop(delta);
+    disk.corrupt(&dir().join("log.1"), 50, |bytes| bytes[0] ^= 1);
+    assert!(Delta::exists(&disk, &dir()).unwrap());
+    assert!(matches!(try_open(&disk, &dir()), Err(DeltaError::Damaged { .. })));
 }

@@ -108,7 +108,7 @@ fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
 
 fn open_delta(disk: &Arc<dyn Disk>, dir: &Path, base: &Root) -> Result<(Delta, Replay), LiveError> {
     let mut replay = Replay::new(base);
-    let delta = match has_log(&**disk, dir)? {
+    let delta = match Delta::exists(&**disk, dir)? {
         true => Delta::open(disk, dir, Settings::default(), &mut |batch| {
             replay.apply(batch);
             Ok(())
@@ -117,13 +117,4 @@ fn open_delta(disk: &Arc<dyn Disk>, dir: &Path, base: &Root) -> Result<(Delta, R
     };
     delta.keep_only(replay.live())?;
     Ok((delta, replay))
-}
-
-/// Whether a delta was made here. One whose making was cut short has no log yet.
-fn has_log(disk: &dyn Disk, dir: &Path) -> Result<bool, LiveError> {
-    match disk.list(dir) {
-        Ok(names) => Ok(names.iter().any(|path| path.file_stem().is_some_and(|stem| stem == "log"))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(LiveError::Io { path: dir.to_owned(), source }),
-    }
 }
