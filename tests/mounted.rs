@@ -22,6 +22,8 @@ mod process;
 mod real_tools;
 #[path = "mounted/requests.rs"]
 mod requests;
+#[path = "mounted/space.rs"]
+mod space;
 #[path = "mounted/syscalls.rs"]
 mod syscalls;
 #[path = "mounted/unmounting.rs"]

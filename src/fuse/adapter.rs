@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, IoctlFlags,
-    KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
     Request, TimeOrNow, WriteFlags,
 };
@@ -98,20 +98,6 @@ fn chain(error: &Error) -> String {
     text.escape_debug().to_string()
 }
 
-fn reply_entry(reply: ReplyEntry, result: Result<Attr, Error>) {
-    match result {
-        Ok(attr) => reply.entry(&TTL, &file_attr(&attr), GENERATION),
-        Err(error) => reply.error(reply_errno(&error)),
-    }
-}
-
-fn reply_attr(reply: ReplyAttr, result: Result<Attr, Error>) {
-    match result {
-        Ok(attr) => reply.attr(&TTL, &file_attr(&attr)),
-        Err(error) => reply.error(reply_errno(&error)),
-    }
-}
-
 fn reply_empty(reply: ReplyEmpty, result: Result<(), Error>) {
     match result {
         Ok(()) => reply.ok(),
@@ -131,6 +117,30 @@ fn reply_xattr(reply: ReplyXattr, size: u32, value: &[u8]) {
     }
 }
 
+impl<F: Files + ?Sized> Adapter<F> {
+    /// Attributes as the kernel wants them, with the blocks of a file counted.
+    fn shown(&self, attr: &Attr) -> FileAttr {
+        // Whoever asked was told of the inode; if it is gone meanwhile, that is said of the next request.
+        let takes_space = attr.kind == Kind::File && attr.size > 0;
+        let allocated = if takes_space { self.files.allocated_bytes(attr.ino).unwrap_or(attr.size) } else { 0 };
+        file_attr(attr, allocated)
+    }
+
+    fn reply_entry(&self, reply: ReplyEntry, result: Result<Attr, Error>) {
+        match result {
+            Ok(attr) => reply.entry(&TTL, &self.shown(&attr), GENERATION),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+
+    fn reply_attr(&self, reply: ReplyAttr, result: Result<Attr, Error>) {
+        match result {
+            Ok(attr) => reply.attr(&TTL, &self.shown(&attr)),
+            Err(error) => reply.error(reply_errno(&error)),
+        }
+    }
+}
+
 thread_local! {
     /// Where a reading thread collects its reply; grows to the longest read the kernel asks for.
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -147,7 +157,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         match self.files.lookup(parent.0, bytes(name)) {
             // An entry without an inode is how the kernel is told to remember that there is none.
             Err(Error::NotFound) => reply.entry(&TTL, &absent_attr(), GENERATION),
-            result => reply_entry(reply, result),
+            result => self.reply_entry(reply, result),
         }
     }
 
@@ -158,7 +168,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
         let _turn = self.turn(Op::Getattr);
-        reply_attr(reply, self.files.getattr(ino.0));
+        self.reply_attr(reply, self.files.getattr(ino.0));
     }
 
     fn setattr(
@@ -191,7 +201,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
             kill_priv: false,
         };
         set.kill_priv = init::setattr_kills_priv(&set, req.uid());
-        reply_attr(reply, self.files.setattr(caller(req), ino.0, &set));
+        self.reply_attr(reply, self.files.setattr(caller(req), ino.0, &set));
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
@@ -217,12 +227,12 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
             return reply.error(Errno::EINVAL);
         };
         let perm = (mode & 0o7777) as u16;
-        reply_entry(reply, self.files.mknod(caller(req), parent.0, bytes(name), kind, perm, rdev));
+        self.reply_entry(reply, self.files.mknod(caller(req), parent.0, bytes(name), kind, perm, rdev));
     }
 
     fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
         let _turn = self.turn(Op::Mkdir);
-        reply_entry(reply, self.files.mkdir(caller(req), parent.0, bytes(name), (mode & 0o7777) as u16));
+        self.reply_entry(reply, self.files.mkdir(caller(req), parent.0, bytes(name), (mode & 0o7777) as u16));
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -238,7 +248,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     fn symlink(&self, req: &Request, parent: INodeNo, link_name: &OsStr, target: &Path, reply: ReplyEntry) {
         let _turn = self.turn(Op::Symlink);
         let target = target.as_os_str().as_bytes();
-        reply_entry(reply, self.files.symlink(caller(req), parent.0, bytes(link_name), target));
+        self.reply_entry(reply, self.files.symlink(caller(req), parent.0, bytes(link_name), target));
     }
 
     fn rename(
@@ -259,7 +269,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
 
     fn link(&self, req: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
         let _turn = self.turn(Op::Link);
-        reply_entry(reply, self.files.link(caller(req), ino.0, newparent.0, bytes(newname)));
+        self.reply_entry(reply, self.files.link(caller(req), ino.0, newparent.0, bytes(newname)));
     }
 
     fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -287,7 +297,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         match self.files.mknod(caller(req), parent.0, bytes(name), Kind::File, perm, 0) {
             // What the kernel assumes of files it opens without asking must hold for this one too.
             Ok(attr) => {
-                reply.created(&TTL, &file_attr(&attr), GENERATION, FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+                reply.created(&TTL, &file_attr(&attr, 0), GENERATION, FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
             }
             Err(error) => reply.error(reply_errno(&error)),
         }
@@ -373,7 +383,10 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         let mut added = false;
         let result = self.files.read_dir(ino.0, offset, true, &mut |entry| {
             // The kernel takes no attributes of `.` and `..`, and does not count them as looked up.
-            let attr = entry.attr.map_or_else(|| bare_attr(entry.ino, entry.kind), file_attr);
+            let attr = match entry.attr {
+                Some(attr) => file_attr(attr, entry.allocated_bytes),
+                None => bare_attr(entry.ino, entry.kind),
+            };
             let name = OsStr::from_bytes(entry.name);
             let full = reply.add(INodeNo(entry.ino), entry.cookie, name, &TTL, &attr, GENERATION);
             added |= !full;

@@ -29,13 +29,12 @@ pub(super) fn file_type(kind: Kind) -> FileType {
     }
 }
 
-/// Attributes as the kernel wants them. Holes are counted as if they were data: the overlay keeps no block count.
-pub(super) fn file_attr(attr: &Attr) -> FileAttr {
-    let allocated = if attr.kind == Kind::File { attr.size.div_ceil(BLOCK_BYTES) * (BLOCK_BYTES / 512) } else { 0 };
+/// Attributes as the kernel wants them.
+pub(super) fn file_attr(attr: &Attr, allocated_bytes: u64) -> FileAttr {
     FileAttr {
         ino: INodeNo(attr.ino),
         size: attr.size,
-        blocks: allocated,
+        blocks: allocated_bytes.div_ceil(BLOCK_BYTES) * (BLOCK_BYTES / 512),
         atime: attr.atime.into(),
         mtime: attr.mtime.into(),
         ctime: attr.ctime.into(),
@@ -53,7 +52,7 @@ pub(super) fn file_attr(attr: &Attr) -> FileAttr {
 
 /// Attributes that say nothing but the inode and its kind, for `.` and `..`, of which the kernel takes no more.
 pub(super) fn bare_attr(ino: u64, kind: Kind) -> FileAttr {
-    file_attr(&Attr::new(ino, kind, 0, 0, 0, Timestamp::default()))
+    file_attr(&Attr::new(ino, kind, 0, 0, 0, Timestamp::default()), 0)
 }
 
 /// The inode number that tells the kernel to remember that a name does not exist.
@@ -112,11 +111,8 @@ mod tests {
     }
 
     #[test]
-    fn only_files_have_blocks() {
-        let mut attr = Attr::new(7, Kind::File, 0o644, 1, 2, Timestamp::default());
-        attr.size = 4097;
-        assert_eq!(file_attr(&attr).blocks, 16);
-        attr.kind = Kind::Symlink;
-        assert_eq!(file_attr(&attr).blocks, 0);
+    fn a_block_that_is_used_in_part_counts_whole() {
+        let attr = Attr::new(7, Kind::File, 0o644, 1, 2, Timestamp::default());
+        assert_eq!([0, 1, 4096, 4097].map(|bytes| file_attr(&attr, bytes).blocks), [0, 8, 8, 16]);
     }
 }

@@ -9,11 +9,28 @@ pub enum Content {
     Hole,
     /// The whole file is this one chunk.
     Chunk(ChunkId),
-    /// A list of chunks and holes.
+    /// A list of chunks.
     Manifest(NodeId),
+    /// A list of chunks and holes.
+    Sparse {
+        /// The list.
+        manifest: NodeId,
+        /// How many bytes of the file are no hole.
+        data_bytes: u64,
+    },
 }
 
 impl Content {
+    /// How many of a file's `len_bytes` are no hole.
+    #[must_use]
+    pub fn data_bytes(&self, len_bytes: u64) -> u64 {
+        match self {
+            Self::Hole => 0,
+            Self::Chunk(_) | Self::Manifest(_) => len_bytes,
+            Self::Sparse { data_bytes, .. } => len_bytes.min(*data_bytes),
+        }
+    }
+
     pub(super) fn encode(&self, writer: &mut Writer) {
         match self {
             Self::Hole => writer.byte(0),
@@ -25,6 +42,11 @@ impl Content {
                 writer.byte(2);
                 writer.id(&id.0);
             }
+            Self::Sparse { manifest, data_bytes } => {
+                writer.byte(3);
+                writer.id(&manifest.0);
+                writer.uint(*data_bytes);
+            }
         }
     }
 
@@ -33,6 +55,7 @@ impl Content {
             0 => Ok(Self::Hole),
             1 => Ok(Self::Chunk(ChunkId(reader.id()?))),
             2 => Ok(Self::Manifest(NodeId(reader.id()?))),
+            3 => Ok(Self::Sparse { manifest: NodeId(reader.id()?), data_bytes: reader.uint()? }),
             _ => Err(CodecError::Invalid("content")),
         }
     }

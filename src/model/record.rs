@@ -100,7 +100,7 @@ pub enum Record {
         offset: u64,
         /// How many bytes.
         len_bytes: u64,
-        /// Whether the range counts as data (it was allocated) or as a hole (it was punched).
+        /// Whether the range takes space (it was allocated) or none (it was punched); it is a hole either way.
         allocated: bool,
     },
     /// An extended attribute was set, or removed.

@@ -4,7 +4,9 @@
 //! A pin on the upper keeps what was found in place meanwhile. Writing never reads: what is written is kept as an
 //! extent of its own, whatever its size, and the base shows through around it.
 
-use crate::model::{Ino, Kind, Record};
+use std::io;
+
+use crate::model::{Body, Entry, Ino, Kind, Record};
 
 use super::attr_ops::MAX_SIZE;
 use super::core::Overlay;
@@ -61,6 +63,19 @@ impl Plan {
         }
     }
 
+    /// The parts of the range that take no space: starts and lengths, in order. What shows of the base takes its own.
+    fn unallocated(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let visible = if self.base.is_some() { self.visible } else { 0 };
+        self.spans.iter().filter_map(move |span| match span.extent {
+            Some(Extent::Data(_) | Extent::Zero { allocated: true }) => None,
+            Some(Extent::Zero { allocated: false }) => Some((span.start, span.len)),
+            None => {
+                let start = span.start.max(visible);
+                (start < span.end()).then(|| (start, span.end() - start))
+            }
+        })
+    }
+
     /// The first data (or hole) in the range.
     pub fn seek(&self, lower: &dyn Lower, what: Whence) -> Result<Option<u64>, Error> {
         for span in &self.spans {
@@ -74,8 +89,8 @@ impl Plan {
     fn seek_in(&self, lower: &dyn Lower, span: &Span, what: Whence) -> Result<Option<u64>, Error> {
         let is_data = |data: bool| (data == (what == Whence::Data)).then_some(span.start);
         match (span.extent, self.base) {
-            (Some(Extent::Data(_) | Extent::Zero { allocated: true }), _) => Ok(is_data(true)),
-            (Some(Extent::Zero { allocated: false }), _) => Ok(is_data(false)),
+            (Some(Extent::Data(_)), _) => Ok(is_data(true)),
+            (Some(Extent::Zero { .. }), _) => Ok(is_data(false)),
             (None, Some(base)) if span.start < self.visible => {
                 let shown_end = self.visible.min(span.end());
                 let found = lower.seek(&base.content, base.len, span.start, what)?;
@@ -155,7 +170,15 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         if punch && (zero || !how.contains(Falloc::KEEP_SIZE)) {
             return Err(Error::Unsupported);
         }
+        let free_bytes = if punch { u64::MAX } else { self.free_bytes()? };
         self.change(caller, None, |txn| {
+            let size = regular_file(&txn.view, ino)?;
+            let allocated = plan(&txn.view, ino, offset, len)?;
+            let behind = end - offset.max(size).min(end);
+            let wanted = behind.saturating_add(allocated.unallocated().map(|(_, len)| len).sum());
+            if !punch && wanted > free_bytes {
+                return Err(Error::Upper(io::ErrorKind::StorageFull.into()).into());
+            }
             ready_to_write(txn, ino)?;
             let now = txn.now();
             let attr = &mut txn.draft(ino)?.attr;
@@ -170,8 +193,27 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
             let stop = end.min(attr.size);
             if (punch || zero) && offset < stop {
                 txn.push(Record::Zero { ino, offset, len_bytes: stop - offset, allocated: zero });
+            } else if offset < stop {
+                let grown = (offset.max(size), stop.saturating_sub(offset.max(size)));
+                for (offset, len_bytes) in allocated.unallocated().chain([grown]).filter(|&(_, len)| len > 0) {
+                    txn.push(Record::Zero { ino, offset, len_bytes, allocated: true });
+                }
             }
             Ok(())
+        })
+    }
+
+    /// What can be allocated. Nothing is set aside for what was: it is the next write that may find the disk full.
+    fn free_bytes(&self) -> Result<u64, Error> {
+        let space = self.upper.space().map_err(Error::Upper)?;
+        Ok(space.blocks_available.saturating_mul(space.block_bytes.into()))
+    }
+
+    /// How many bytes of disk a file takes; nothing for all else.
+    pub(super) fn do_allocated_bytes(&self, ino: Ino) -> Result<u64, Error> {
+        self.view(|view| match view.state.inodes.get(&ino) {
+            Some(inode) => Ok(inode.allocated_bytes()),
+            None => view.frozen(ino, |entry, _| frozen_bytes(entry)),
         })
     }
 
@@ -225,6 +267,14 @@ fn regular_file(view: &View<'_>, ino: Ino) -> Result<u64, Stop> {
         Kind::File => Ok(attr.size),
         Kind::Dir => Err(Error::IsDir.into()),
         _ => Err(Error::Invalid.into()),
+    }
+}
+
+/// How many bytes of disk a frozen file takes; nothing for all else.
+pub(super) fn frozen_bytes(entry: &Entry) -> u64 {
+    match &entry.body {
+        Body::File(content) => content.data_bytes(entry.attr.size),
+        _ => 0,
     }
 }
 

@@ -14,7 +14,7 @@ use super::core::Moved;
 pub(super) enum Extent {
     /// Written data.
     Data(Place),
-    /// Zeros; whether they count as allocated decides what `lseek(2)` says of them.
+    /// Zeros, a hole to `lseek(2)`; whether they count as allocated decides what `stat(2)` says of the file's blocks.
     Zero { allocated: bool },
 }
 
@@ -25,6 +25,10 @@ impl Extent {
             Self::Data(place) => Self::Data(Place { offset: place.offset + skip, ..place }),
             zero => zero,
         }
+    }
+
+    fn is_allocated(self) -> bool {
+        self != Self::Zero { allocated: false }
     }
 
     fn continues(self, next: Self, len: u64) -> bool {
@@ -57,51 +61,92 @@ enum Spans {
 
 /// The extents of one file.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Extents(Spans);
+pub(super) struct Extents {
+    spans: Spans,
+    /// What they hold, kept as they change, so that asking for it costs nothing.
+    held: Held,
+}
+
+/// How many bytes extents hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Bytes of data, and of zeros that count as allocated.
+    pub allocated: u64,
+    /// Bytes of the base's visible part that extents hide.
+    pub hidden: u64,
+    /// Where the base's visible part ends.
+    visible: u64,
+}
+
+impl Held {
+    fn add(&mut self, start: u64, len: u64, extent: Extent) {
+        self.hidden += self.visible.min(start + len).saturating_sub(start);
+        self.allocated += if extent.is_allocated() { len } else { 0 };
+    }
+
+    fn remove(&mut self, start: u64, len: u64, extent: Extent) {
+        self.hidden -= self.visible.min(start + len).saturating_sub(start);
+        self.allocated -= if extent.is_allocated() { len } else { 0 };
+    }
+}
 
 /// Ranges of the upper that nothing refers to any more.
 pub(super) type Dead = Vec<(Place, u64)>;
 
 impl Extents {
+    /// None yet, over a base of which the first `visible` bytes show.
+    pub fn over_base(visible: u64) -> Self {
+        Self { spans: Spans::None, held: Held { visible, ..Held::default() } }
+    }
+
+    /// How many bytes they hold.
+    pub fn held(&self) -> Held {
+        self.held
+    }
+
     /// Puts an extent in, over whatever was there; data that it hides is added to `dead`.
     pub fn set(&mut self, start: u64, len: u64, extent: Extent, dead: &mut Dead) {
         if len == 0 {
             return;
         }
-        match &mut self.0 {
-            Spans::None => self.0 = Spans::One(start, len, extent),
+        self.held.add(start, len, extent);
+        let mut gone = Gone { held: &mut self.held, dead };
+        match &mut self.spans {
+            Spans::None => self.spans = Spans::One(start, len, extent),
             Spans::One(first, first_len, old) if *first + *first_len == start && old.continues(extent, *first_len) => {
                 *first_len += len;
             }
             Spans::One(first, first_len, old) if start <= *first && *first + *first_len <= start + len => {
-                bury(*old, *first_len, dead);
-                self.0 = Spans::One(start, len, extent);
+                gone.bury(*first, *first_len, *old);
+                self.spans = Spans::One(start, len, extent);
             }
-            _ => set_in_tree(self.tree(), start, len, extent, dead),
+            spans => set_in_tree(spans.tree(), start, len, extent, &mut gone),
         }
     }
 
-    /// Forgets all from `len` on.
+    /// Forgets all from `len` on, and of the base, too, nothing shows there any more.
     pub fn truncate(&mut self, len: u64, dead: &mut Dead) {
-        match &mut self.0 {
+        let mut gone = Gone { held: &mut self.held, dead };
+        match &mut self.spans {
             Spans::None => {}
             Spans::One(first, first_len, old) => {
                 if *first >= len {
-                    bury(*old, *first_len, dead);
-                    self.0 = Spans::None;
+                    gone.bury(*first, *first_len, *old);
+                    self.spans = Spans::None;
                 } else if *first + *first_len > len {
                     let keep = len - *first;
-                    bury(old.skip(keep), *first_len - keep, dead);
+                    gone.bury(len, *first_len - keep, old.skip(keep));
                     *first_len = keep;
                 }
             }
             Spans::Many(tree) => {
                 cut_at(tree, len);
-                for (_, (gone, extent)) in tree.split_off(&len) {
-                    bury(extent, gone, dead);
+                for (first, (first_len, extent)) in tree.split_off(&len) {
+                    gone.bury(first, first_len, extent);
                 }
             }
         }
+        self.held.visible = self.held.visible.min(len);
     }
 
     /// All of `start..start + len` in order, what was not written included.
@@ -120,7 +165,7 @@ impl Extents {
             out.push(Span { start: from, len: to - from, extent: Some(extent.skip(from - first)) });
             at = to;
         };
-        match &self.0 {
+        match &self.spans {
             Spans::None => {}
             Spans::One(first, first_len, extent) => push(*first, *first_len, *extent),
             Spans::Many(tree) => {
@@ -138,7 +183,7 @@ impl Extents {
 
     /// Every extent, in file order.
     pub fn iter(&self) -> Box<dyn Iterator<Item = (u64, u64, Extent)> + '_> {
-        match &self.0 {
+        match &self.spans {
             Spans::None => Box::new(std::iter::empty()),
             Spans::One(first, len, extent) => Box::new(std::iter::once((*first, *len, *extent))),
             Spans::Many(tree) => Box::new(tree.iter().map(|(&first, &(len, extent))| (first, len, extent))),
@@ -157,28 +202,40 @@ impl Extents {
                 *place = Place { file: to.file, offset: to.offset + (place.offset - from.offset) };
             }
         };
-        match &mut self.0 {
+        match &mut self.spans {
             Spans::None => {}
             Spans::One(_, _, extent) => follow(extent),
             Spans::Many(tree) => tree.values_mut().for_each(|(_, extent)| follow(extent)),
         }
     }
+}
 
+impl Spans {
     fn tree(&mut self) -> &mut BTreeMap<u64, (u64, Extent)> {
-        if !matches!(self.0, Spans::Many(_)) {
-            let tree = self.iter().map(|(first, len, extent)| (first, (len, extent))).collect();
-            self.0 = Spans::Many(tree);
+        match *self {
+            Self::None => *self = Self::Many(BTreeMap::new()),
+            Self::One(first, len, extent) => *self = Self::Many(BTreeMap::from([(first, (len, extent))])),
+            Self::Many(_) => {}
         }
-        match &mut self.0 {
-            Spans::Many(tree) => tree,
-            Spans::None | Spans::One(..) => unreachable!("made a tree just above"),
+        match self {
+            Self::Many(tree) => tree,
+            Self::None | Self::One(..) => unreachable!("made a tree just above"),
         }
     }
 }
 
-fn bury(extent: Extent, len: u64, dead: &mut Dead) {
-    if let Extent::Data(place) = extent {
-        dead.push((place, len));
+/// Takes what is no longer held.
+struct Gone<'a> {
+    held: &'a mut Held,
+    dead: &'a mut Dead,
+}
+
+impl Gone<'_> {
+    fn bury(&mut self, start: u64, len: u64, extent: Extent) {
+        self.held.remove(start, len, extent);
+        if let Extent::Data(place) = extent {
+            self.dead.push((place, len));
+        }
     }
 }
 
@@ -193,12 +250,12 @@ fn cut_at(tree: &mut BTreeMap<u64, (u64, Extent)>, at: u64) {
     }
 }
 
-fn set_in_tree(tree: &mut BTreeMap<u64, (u64, Extent)>, start: u64, len: u64, extent: Extent, dead: &mut Dead) {
+fn set_in_tree(tree: &mut BTreeMap<u64, (u64, Extent)>, start: u64, len: u64, extent: Extent, gone: &mut Gone<'_>) {
     cut_at(tree, start);
     cut_at(tree, start + len);
-    while let Some((&first, &(gone, old))) = tree.range(start..start + len).next() {
+    while let Some((&first, &(first_len, old))) = tree.range(start..start + len).next() {
         tree.remove(&first);
-        bury(old, gone, dead);
+        gone.bury(first, first_len, old);
     }
     if let Some((&before, entry)) = tree.range_mut(..start).next_back()
         && before + entry.0 == start
@@ -233,13 +290,16 @@ mod tests {
         /// Against a vector of bytes' origins: every byte is where it was last put, and what is dead is dead once.
         #[test]
         fn extents_behave_like_a_map_of_bytes(ops in prop::collection::vec((0u64..200, 1u64..60, 0u8..4), 1..40)) {
-            let (mut extents, mut dead) = (Extents::default(), Dead::new());
+            const VISIBLE: u64 = 120;
+            let (mut extents, mut dead) = (Extents::over_base(VISIBLE), Dead::new());
+            let mut visible = VISIBLE;
             let mut model = vec![None; 300];
             let mut next = 0;
             for (start, len, what) in ops {
                 match what {
                     0 => {
                         extents.truncate(start, &mut dead);
+                        visible = visible.min(start);
                         model[start as usize..].fill(None);
                     }
                     1 => {
@@ -255,6 +315,9 @@ mod tests {
                     }
                 }
             }
+            let allocated = model.iter().filter(|byte| byte.is_some_and(Extent::is_allocated)).count();
+            let hidden = model[..visible as usize].iter().filter(|byte| byte.is_some()).count();
+            prop_assert_eq!(extents.held(), Held { allocated: allocated as u64, hidden: hidden as u64, visible });
             let mut live = 0;
             for span in extents.spans(0, 300) {
                 for step in 0..span.len {

@@ -61,6 +61,8 @@ pub struct DirEntry<'a> {
     pub cookie: u64,
     /// Attributes, when asked for; never for `.` and `..`.
     pub attr: Option<&'a Attr>,
+    /// Bytes of disk that a file takes; nothing for all else.
+    pub allocated_bytes: u64,
 }
 
 bitflags! {
@@ -143,6 +145,11 @@ pub trait Files: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Stale`] for an inode that is not there.
     fn getattr(&self, ino: Ino) -> Result<Attr, Error>;
+    /// Bytes of disk that a file takes, its holes left out; nothing for all else.
+    ///
+    /// # Errors
+    /// As [`Self::getattr`].
+    fn allocated_bytes(&self, ino: Ino) -> Result<u64, Error>;
     /// # Errors
     /// As the system calls behind it.
     fn setattr(&self, caller: Caller, ino: Ino, set: &SetAttr) -> Result<Attr, Error>;

@@ -20,6 +20,10 @@ impl<L: Lower + 'static, U: Upper + 'static> Files for Overlay<L, U> {
         self.view(|view| view.attr(ino))
     }
 
+    fn allocated_bytes(&self, ino: Ino) -> Result<u64, Error> {
+        self.do_allocated_bytes(ino)
+    }
+
     fn setattr(&self, caller: Caller, ino: Ino, set: &SetAttr) -> Result<Attr, Error> {
         self.do_setattr(caller, ino, set)
     }

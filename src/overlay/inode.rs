@@ -33,10 +33,18 @@ impl FileData {
     pub fn frozen(body: &Body, len: u64) -> Self {
         match body {
             Body::File(content) => {
-                Self { base: Some(Base { content: *content, len }), visible: len, extents: Extents::default() }
+                Self { base: Some(Base { content: *content, len }), visible: len, extents: Extents::over_base(len) }
             }
             _ => Self::default(),
         }
+    }
+
+    /// How many bytes of disk the file takes: what was written or allocated, and what shows of the base's data. Where
+    /// the base has holes, it is not known whether writes hid these or data, and data is taken to show.
+    pub fn allocated_bytes(&self) -> u64 {
+        let held = self.extents.held();
+        let shown = self.base.map_or(0, |base| base.content.data_bytes(base.len).min(self.visible - held.hidden));
+        held.allocated + shown
     }
 
     /// The frozen content, if the file of `size` bytes is exactly that.
@@ -131,7 +139,7 @@ impl Inode {
             (Kind::File, Origin::File { content, len_bytes }) => InodeBody::File(Box::new(FileData {
                 base: Some(Base { content, len: len_bytes }),
                 visible: len_bytes.min(attr.size),
-                extents: Extents::default(),
+                extents: Extents::over_base(len_bytes.min(attr.size)),
             })),
             (Kind::File, _) => InodeBody::File(Box::default()),
             (Kind::Dir, Origin::Dir(dir)) => {
@@ -168,6 +176,11 @@ impl Inode {
             InodeBody::Special => (Origin::New, Box::default()),
         };
         InodeRecord { attr: self.attr.clone(), parent: self.parent, origin, symlink }
+    }
+
+    /// How many bytes of disk a file takes; nothing for all else.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.file().map_or(0, FileData::allocated_bytes)
     }
 
     pub fn file(&self) -> Option<&FileData> {

@@ -7,6 +7,7 @@
 use crate::model::{Attr, DirRef, Ino};
 
 use super::core::Overlay;
+use super::data_ops::frozen_bytes;
 use super::inode::{Dentry, DirData, FIRST_ADDED_COOKIE};
 use super::known::Location;
 use super::nodes::{Stop, leaf};
@@ -76,7 +77,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         };
         let kind = crate::model::Kind::Dir;
         for (at, ino, name) in [(1, ino, &b"."[..]), (2, parent, b"..")] {
-            if cookie < at && !each(DirEntry { ino, kind, name, cookie: at, attr: None }) {
+            if cookie < at && !each(DirEntry { ino, kind, name, cookie: at, attr: None, allocated_bytes: 0 }) {
                 return Ok(Pass::Done);
             }
         }
@@ -105,10 +106,12 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 Some(Dentry::Link { ino, kind, .. }) => (*ino, *kind),
                 None => (entry.attr.ino, entry.attr.kind),
             };
-            let changed = view.state.inodes.get(&ino).map(|inode| &inode.attr);
-            let attr = changed.unwrap_or(&entry.attr);
+            let changed = view.state.inodes.get(&ino);
+            let attr = changed.map_or(&entry.attr, |inode| &inode.attr);
+            let allocated_bytes = changed.map_or_else(|| frozen_bytes(entry), |inode| inode.allocated_bytes());
             let location = changed.is_none().then_some(Location { parent, leaf: id, index: at as u32 });
-            let shown = DirEntry { ino, kind, name: &entry.name, cookie, attr: with_attr.then_some(attr) };
+            let shown_attr = with_attr.then_some(attr);
+            let shown = DirEntry { ino, kind, name: &entry.name, cookie, attr: shown_attr, allocated_bytes };
             if !self.offer(shown, attr, location, each) {
                 return Ok(Pass::Done);
             }
@@ -128,8 +131,8 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         for (&at, name) in delta.added.range(cookie.saturating_add(1)..) {
             let Some(Dentry::Link { ino, kind, .. }) = delta.names.get(name) else { continue };
             let Some(inode) = view.state.inodes.get(ino) else { continue };
-            let attr = with_attr.then_some(&inode.attr);
-            let shown = DirEntry { ino: *ino, kind: *kind, name, cookie: at, attr };
+            let (attr, allocated_bytes) = (with_attr.then_some(&inode.attr), inode.allocated_bytes());
+            let shown = DirEntry { ino: *ino, kind: *kind, name, cookie: at, attr, allocated_bytes };
             if !self.offer(shown, &inode.attr, None, each) {
                 return Ok(Pass::Done);
             }

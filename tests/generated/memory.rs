@@ -83,7 +83,7 @@ impl Lower for MemoryLower {
         match content {
             Content::Hole => buf.fill(0),
             Content::Chunk(id) => self.read_chunk(*id, offset, buf),
-            Content::Manifest(id) => self.read_parts(*id, offset, buf),
+            Content::Manifest(id) | Content::Sparse { manifest: id, .. } => self.read_parts(*id, offset, buf),
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Lower for MemoryLower {
         match content {
             Content::Hole => ranges.push((len_bytes, false)),
             Content::Chunk(_) => ranges.push((len_bytes, true)),
-            Content::Manifest(id) => self.ranges(*id, &mut ranges),
+            Content::Manifest(id) | Content::Sparse { manifest: id, .. } => self.ranges(*id, &mut ranges),
         }
         let mut start = 0;
         for (len, data) in ranges {
@@ -235,6 +235,12 @@ impl Upper for MemoryUpper {
     }
 
     fn space(&self) -> io::Result<Space> {
-        Ok(Space::default())
+        Ok(Space {
+            block_bytes: 4096,
+            blocks: 1 << 50,
+            blocks_free: 1 << 50,
+            blocks_available: 1 << 50,
+            ..Space::default()
+        })
     }
 }

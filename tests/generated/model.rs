@@ -224,6 +224,10 @@ impl Files for Model {
         Ok(self.lock().inode(ino)?.attr.clone())
     }
 
+    fn allocated_bytes(&self, ino: Ino) -> Result<u64, Error> {
+        Ok(self.getattr(ino)?.size)
+    }
+
     fn setattr(&self, caller: Caller, ino: Ino, set: &SetAttr) -> Result<Attr, Error> {
         let mut state = self.lock();
         if let Some(size) = set.size {
@@ -389,7 +393,8 @@ impl Files for Model {
         let dir = state.dir(ino)?.clone();
         let dots = [(1, ino, &b"."[..]), (2, dir.parent, &b".."[..])];
         for (at, ino, name) in dots {
-            if at > cookie && !each(DirEntry { ino, kind: Kind::Dir, name, cookie: at, attr: None }) {
+            if at > cookie && !each(DirEntry { ino, kind: Kind::Dir, name, cookie: at, attr: None, allocated_bytes: 0 })
+            {
                 return Ok(());
             }
         }
@@ -397,7 +402,8 @@ impl Files for Model {
         entries.sort_by_key(|(_, (_, at))| *at);
         for (name, &(ino, cookie)) in entries {
             let attr = &state.inode(ino)?.attr.clone();
-            if !each(DirEntry { ino, kind: attr.kind, name, cookie, attr: with_attr.then_some(attr) }) {
+            let shown = with_attr.then_some(attr);
+            if !each(DirEntry { ino, kind: attr.kind, name, cookie, attr: shown, allocated_bytes: attr.size }) {
                 break;
             }
             state.inode(ino)?.lookups += u64::from(with_attr);

@@ -124,6 +124,10 @@ impl Files for Memory {
         Ok(self.state().inode(ino)?.attr.clone())
     }
 
+    fn allocated_bytes(&self, ino: Ino) -> Result<u64, Error> {
+        Ok(self.getattr(ino)?.size)
+    }
+
     fn setattr(&self, caller: Caller, ino: Ino, set: &SetAttr) -> Result<Attr, Error> {
         let mut state = self.state();
         state.set_attrs.push(*set);
@@ -278,7 +282,7 @@ impl Files for Memory {
             let attr = state.inode(ino)?.attr.clone();
             let shown = (with_attr && cookie > 2).then_some(&attr);
             let kind = attr.kind;
-            if !each(DirEntry { ino, kind, name: &name, cookie, attr: shown }) {
+            if !each(DirEntry { ino, kind, name: &name, cookie, attr: shown, allocated_bytes: attr.size }) {
                 break;
             }
             if shown.is_some() {

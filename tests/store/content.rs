@@ -145,7 +145,7 @@ fn a_manifest_of_many_parts_has_levels_and_an_edit_rewrites_one_of_each() {
     let writer = store.writer().unwrap();
     let content = sparse(&writer, 10_000, None);
     writer.finish().unwrap();
-    let Content::Manifest(id) = content else { panic!("{content:?}") };
+    let Content::Sparse { manifest: id, data_bytes: 80_000 } = content else { panic!("{content:?}") };
     let Node::Manifest(top) = &*store.load(id).unwrap() else { panic!("no manifest") };
     assert!(top.parts.iter().all(|part| matches!(part.target, PartRef::Manifest(_))));
     let step = (1 << 20) + 8;

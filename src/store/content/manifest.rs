@@ -1,6 +1,6 @@
 //! Building manifests, of any number of parts in bounded memory.
 
-use crate::model::{Content, Manifest, Node, ObjectId, Part, PartRef};
+use crate::model::{Content, Manifest, Node, NodeId, ObjectId, Part, PartRef};
 use crate::store::{StoreError, Writer};
 
 /// A manifest that is not the last of its level has at least this many parts…
@@ -16,11 +16,13 @@ pub(super) struct ManifestBuilder<'w> {
     writer: &'w Writer,
     /// The unfinished manifest of each level; the first is over chunks, each other over manifests of the one before.
     levels: Vec<Vec<Part>>,
+    data_bytes: u64,
+    hole_bytes: u64,
 }
 
 impl<'w> ManifestBuilder<'w> {
     pub fn new(writer: &'w Writer) -> Self {
-        Self { writer, levels: vec![Vec::new()] }
+        Self { writer, levels: vec![Vec::new()], data_bytes: 0, hole_bytes: 0 }
     }
 
     pub fn writer(&self) -> &'w Writer {
@@ -34,6 +36,10 @@ impl<'w> ManifestBuilder<'w> {
 
     /// Adds a part of at least one byte. A hole is joined with one just before it.
     pub fn push(&mut self, target: PartRef, len_bytes: u64) -> Result<(), StoreError> {
+        match target {
+            PartRef::Hole => self.hole_bytes += len_bytes,
+            PartRef::Chunk(_) | PartRef::Manifest(_) => self.data_bytes += len_bytes,
+        }
         let parts = &mut self.levels[0];
         if target == PartRef::Hole
             && let Some(last) = parts.last_mut()
@@ -70,6 +76,13 @@ impl<'w> ManifestBuilder<'w> {
         Ok(Part { target: PartRef::Manifest(id), len_bytes })
     }
 
+    fn of_manifest(&self, manifest: NodeId) -> Content {
+        match self.hole_bytes {
+            0 => Content::Manifest(manifest),
+            _ => Content::Sparse { manifest, data_bytes: self.data_bytes },
+        }
+    }
+
     /// Stores what is left, and returns the content over all parts.
     pub fn finish(mut self) -> Result<Content, StoreError> {
         let mut level = 0;
@@ -79,7 +92,7 @@ impl<'w> ManifestBuilder<'w> {
                 [] if is_top => return Ok(Content::Hole),
                 [Part { target: PartRef::Hole, .. }] if is_top && level == 0 => return Ok(Content::Hole),
                 [Part { target: PartRef::Chunk(id), .. }] if is_top => return Ok(Content::Chunk(*id)),
-                [Part { target: PartRef::Manifest(id), .. }] if is_top => return Ok(Content::Manifest(*id)),
+                [Part { target: PartRef::Manifest(id), .. }] if is_top => return Ok(self.of_manifest(*id)),
                 _ => {}
             }
             let part = self.close(level)?;

@@ -18,7 +18,9 @@ pub(in crate::store) fn read(store: &Store, content: &Content, offset: u64, buf:
             Ok(())
         }
         Content::Chunk(id) => read_part(store, &PartRef::Chunk(*id), offset, buf, 0),
-        Content::Manifest(id) => read_part(store, &PartRef::Manifest(*id), offset, buf, 0),
+        Content::Manifest(id) | Content::Sparse { manifest: id, .. } => {
+            read_part(store, &PartRef::Manifest(*id), offset, buf, 0)
+        }
     }
 }
 
@@ -83,7 +85,9 @@ pub(in crate::store) fn seek(
     let found = match (content, what) {
         (Content::Hole, Whence::Hole) | (Content::Chunk(_), Whence::Data) => Some(offset),
         (Content::Hole, Whence::Data) | (Content::Chunk(_), Whence::Hole) => None,
-        (Content::Manifest(id), _) => seek_manifest(store, *id, offset, what, 0)?,
+        (Content::Manifest(id) | Content::Sparse { manifest: id, .. }, _) => {
+            seek_manifest(store, *id, offset, what, 0)?
+        }
     };
     Ok(found.filter(|at| *at < len_bytes))
 }

@@ -38,7 +38,7 @@ fn encode(entry: &Entry, line: &mut Writer) {
                     line.byte(1);
                     line.id(&id.0);
                 }
-                Content::Manifest(id) => {
+                Content::Manifest(id) | Content::Sparse { manifest: id, .. } => {
                     line.byte(2);
                     line.id(&id.0);
                 }
