@@ -73,17 +73,25 @@ impl ProcessId {
     }
 }
 
-/// Field 22 of `/proc/PID/stat` (proc_pid_stat(5)); `None` if there is no such process, or only its remains.
+/// When a process was started, if it runs.
 fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    start_in_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Field 22 of `/proc/PID/stat` (proc_pid_stat(5)); `None` if it is of a process of which only its remains are there.
+///
+/// The first thread may be a zombie while others are still on their way out. Until the last of them is gone, the
+/// process has its files open and its locks taken, so it counts as running; field 20 is how many threads there are.
+fn start_in_stat(stat: &[u8]) -> Option<u64> {
     // The second field is a name in parentheses that may hold anything.
     let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
     let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
+    let is_dead = matches!(fields.next()?, "Z" | "X");
+    let threads: u64 = fields.nth(16)?.parse().ok()?;
+    if is_dead && threads <= 1 {
         return None;
     }
-    fields.nth(18)?.parse().ok()
+    fields.nth(1)?.parse().ok()
 }
 
 fn boot_id() -> io::Result<String> {
@@ -112,6 +120,19 @@ mod tests {
         assert!(!id.is_alive());
         child.wait().expect("waited for");
         id.signal(Signal::TERM).expect("no error for one that is gone");
+    }
+
+    #[test]
+    fn a_process_runs_until_its_last_thread_is_gone() {
+        let stat = |state: &str, threads: u32| {
+            let line = format!("7 (a) b) {state} 1 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
+            start_in_stat(line.as_bytes())
+        };
+        assert_eq!(stat("S", 1), Some(4242));
+        assert_eq!(stat("Z", 2), Some(4242));
+        assert_eq!(stat("Z", 1), None);
+        assert_eq!(stat("X", 0), None);
+        assert_eq!(start_in_stat(b""), None);
     }
 
     #[test]
