@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::stdio::{dup2_stdin, dup2_stdout, stdin, stdout};
 use serde_json::Value;
 
+use crate::disk::Gate;
 use crate::fuse::{self, Counters, How, Invalidations, Mounted, Server};
 use crate::overlay::Files;
 
@@ -26,6 +27,9 @@ const MAX_SPEC_BYTES: u64 = 1 << 20;
 pub trait Workspace: Send + Sync + 'static {
     /// Its files.
     fn files(&self) -> Arc<dyn Files>;
+
+    /// The gate of the disk that the files are on.
+    fn gate(&self) -> Arc<Gate>;
 
     /// It is mounted. Through the connection it can tell the kernel of changes that did not come from the kernel.
     fn connected(&self, connection: &Connection);
@@ -145,7 +149,7 @@ fn set_up<W: Workspace>(
         Ok(made) => made,
         Err(error) => return Err(undo.failed(None, error.into())),
     };
-    let server = match Server::new(workspace.files(), device, &spec.config()) {
+    let server = match Server::new(workspace.files(), workspace.gate(), device, &spec.config()) {
         Ok(server) => server,
         Err(error) => return Err(undo.failed(Some(&mounted), fuse::MountError::Handshake(error).into())),
     };

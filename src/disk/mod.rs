@@ -5,6 +5,7 @@
 //! Every error that leaves it names the path it is about.
 
 mod errno;
+mod gate;
 mod real;
 pub mod sim;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use errno::errno;
+pub use gate::{Gate, GatedDisk};
 pub use real::RealDisk;
 pub use sim::SimDisk;
 
@@ -37,6 +39,15 @@ pub trait DiskFile: Send + Sync + Debug {
     /// # Errors
     /// What `pread(2)` says, but for `EINTR`, which is retried.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Fills `buf` if that is possible without waiting for the disk, and says whether it was; if not, `buf` has no meaning.
+    ///
+    /// # Errors
+    /// As [`DiskFile::read_at`].
+    fn read_cached(&self, offset: u64, buf: &mut [u8]) -> io::Result<bool> {
+        let _ = (offset, buf);
+        Ok(false)
+    }
 
     /// Writes all of the buffers, one after the other, at `offset`.
     ///

@@ -1,12 +1,13 @@
 //! The disk of the machine, through system calls.
 
 use std::fs;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{Disk, DiskFile, DiskSpace, File, Open};
 
@@ -98,6 +99,16 @@ impl Disk for RealDisk {
 }
 
 impl DiskFile for RealFile {
+    fn read_cached(&self, offset: u64, buf: &mut [u8]) -> io::Result<bool> {
+        let wanted = buf.len();
+        match rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(buf)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(count) => Ok(count == wanted),
+            // A file system that cannot tell answers EOPNOTSUPP.
+            Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP) => Ok(false),
+            Err(error) => Err(at(&self.path, error.into())),
+        }
+    }
+
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let mut done = 0;
         while done < buf.len() {

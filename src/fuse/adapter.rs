@@ -23,6 +23,7 @@ use fuser::{
     Request, TimeOrNow, WriteFlags,
 };
 
+use crate::disk::Gate;
 use crate::model::{Attr, Kind};
 use crate::overlay::{Caller, Error, Falloc, Files, RenameMode, SetAttr, Whence, XattrMode};
 
@@ -53,22 +54,27 @@ pub(super) struct Adapter<F: ?Sized> {
     pub(super) config: Config,
     pub(super) counters: Arc<Counters>,
     pub(super) files: Arc<F>,
+    pub(super) gate: Arc<Gate>,
     pub(super) spinner: Spinner,
 }
 
-/// A request that is being answered. When it is, its thread waits a moment for the next one.
-struct Turn<'a>(&'a Spinner);
+/// A request that is being answered. When it is, its thread parks if another is active, or else waits a moment for the
+/// next request.
+struct Turn<'a>(&'a Gate, &'a Spinner);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.wait();
+        if self.0.rest() {
+            self.1.wait();
+        }
     }
 }
 
 impl<F: Files + ?Sized> Adapter<F> {
     fn turn(&self, op: Op) -> Turn<'_> {
         self.counters.count(op);
-        Turn(&self.spinner)
+        self.gate.join();
+        Turn(&self.gate, &self.spinner)
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use fuser::{Session, SessionACL};
 
+use crate::disk::Gate;
 use crate::overlay::Files;
 
 use super::adapter::Adapter;
@@ -55,15 +56,16 @@ impl<F: Files + ?Sized> fmt::Debug for Server<F> {
 }
 
 impl<F: Files + ?Sized> Server<F> {
-    /// Shakes hands with the kernel over the descriptor of a mounted `/dev/fuse`. Once this returns, the mount
+    /// Shakes hands with the kernel over the descriptor of a mounted `/dev/fuse`. `gate` is that of the disk that the files
+    /// are on. Once this returns, the mount
     /// answers as soon as [`Server::run`] is called.
     ///
     /// # Errors
     /// What the device says; `Unsupported` for a kernel that is too old.
-    pub fn new(files: Arc<F>, device: OwnedFd, config: &Config) -> io::Result<Self> {
+    pub fn new(files: Arc<F>, gate: Arc<Gate>, device: OwnedFd, config: &Config) -> io::Result<Self> {
         let counters = Arc::new(Counters::default());
         let spinner = Spinner::new(device.try_clone()?, config.spin);
-        let adapter = Adapter { config: config.clone(), counters: Arc::clone(&counters), files, spinner };
+        let adapter = Adapter { config: config.clone(), counters: Arc::clone(&counters), files, gate, spinner };
         let mut fuser_config = fuser::Config::default();
         fuser_config.n_threads = Some(config.threads.get());
         fuser_config.clone_fd = config.clone_fd;

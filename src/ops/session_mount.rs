@@ -4,10 +4,12 @@ use std::fs::DirBuilder;
 use std::num::NonZero;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Catalog;
 use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Ready, RunDir, ServeSpec};
+use crate::disk::{Disk, RealDisk};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
 
 use super::error::Result;
@@ -108,7 +110,8 @@ pub fn serve(cache_bytes: u64) -> Result<()> {
 fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failure> {
     let failed = |error: crate::catalog::Error| Failure::new("catalog", error.to_string());
     let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
-    let store = open_store(data_dir, None)?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let store = open_store(&disk, data_dir, None)?;
     Ok(SessionBase { root: blank::base_of(&store, &session).map_err(LiveError::from)? })
 }
 

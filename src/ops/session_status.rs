@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::Session;
+use crate::disk::{Disk, RealDisk};
 
 use super::error::Result;
 use super::live::{LiveError, SessionBase, open_session};
@@ -28,7 +29,8 @@ pub fn has_changes(cx: &mut Context, session: &Session) -> Result<bool> {
     let store = Arc::new(cx.store()?.clone());
     let root = blank::base_of(&store, session)?;
     let base = || Ok::<_, LiveError>(SessionBase { root });
-    let opened = open_session(&cx.paths.data, &session.id, store, base)?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let opened = open_session(&disk, &cx.paths.data, &session.id, store, base)?;
     Ok(!opened.overlay.is_clean())
 }
 

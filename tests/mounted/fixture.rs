@@ -36,7 +36,7 @@ impl Live {
         std::fs::create_dir(&point).unwrap();
         let files = Arc::new(Memory::new());
         let (device, mounted) = mount(&point, "test", options).unwrap();
-        let server = Server::new(Arc::clone(&files), device, &Config::default()).unwrap();
+        let server = Server::new(Arc::clone(&files), std::sync::Arc::default(), device, &Config::default()).unwrap();
         let (counters, invalidations) = (server.counters(), server.invalidations());
         let served = Some(std::thread::spawn(move || server.run()));
         Self { files, counters, invalidations, mounted, served, _dir: dir }

@@ -30,6 +30,10 @@ struct Scratch {
 }
 
 impl Workspace for Scratch {
+    fn gate(&self) -> Arc<aether::disk::Gate> {
+        Arc::default()
+    }
+
     fn files(&self) -> Arc<dyn Files> {
         self.files.clone()
     }

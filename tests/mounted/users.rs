@@ -54,7 +54,7 @@ fn a_user_mounts_and_unmounts_and_others_are_kept_out() {
         let (device, mounted) = mount(&point, "of-a-user", &MountOptions::default()).unwrap();
         assert_eq!(mounted.entry.tag(), Some("of-a-user"));
         assert!(mounted.entry.options.contains("nosuid,nodev"), "{}", mounted.entry.options);
-        let server = Server::new(files, device, &Config::default()).unwrap();
+        let server = Server::new(files, std::sync::Arc::default(), device, &Config::default()).unwrap();
         let served = thread::spawn(move || server.run());
         fs::write(point.join("file"), b"mine").unwrap();
         assert_eq!(fs::read(point.join("file")).unwrap(), b"mine");
@@ -78,7 +78,7 @@ fn even_root_is_kept_out_of_a_users_mount() {
     let (dir, mounted, served) = in_thread_of_nobody(|| {
         let dir = tempfile::tempdir().unwrap();
         let (device, mounted) = mount(&dir.path().canonicalize().unwrap(), "mine", &MountOptions::default()).unwrap();
-        let server = Server::new(Arc::new(Memory::new()), device, &Config::default()).unwrap();
+        let server = Server::new(Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
         (dir, mounted, thread::spawn(move || server.run()))
     });
     assert_eq!(fs::read_dir(dir.path()).unwrap_err().kind(), ErrorKind::PermissionDenied);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::delta::{Delta, Settings};
-use crate::disk::{Disk, File, Open, RealDisk};
+use crate::disk::{Disk, File, Open};
 use crate::model::{Root, RootId};
 use crate::overlay::{Overlay, Replay};
 use crate::store::{Store, StoreOptions};
@@ -35,9 +35,9 @@ pub struct SessionBase {
 ///
 /// # Errors
 /// [`LiveError::Store`].
-pub fn open_store(data_dir: &Path, cache_bytes: Option<u64>) -> Result<Arc<Store>, LiveError> {
+pub fn open_store(disk: &Arc<dyn Disk>, data_dir: &Path, cache_bytes: Option<u64>) -> Result<Arc<Store>, LiveError> {
     let options = cache_bytes.map_or_else(StoreOptions::default, |cache_bytes| StoreOptions { cache_bytes });
-    Ok(Arc::new(Store::open(Arc::new(RealDisk), &data_dir.join("objects"), options)?))
+    Ok(Arc::new(Store::open(Arc::clone(disk), &data_dir.join("objects"), options)?))
 }
 
 /// Opens a session for this process alone. `base` is asked once the session's lock is held.
@@ -45,16 +45,16 @@ pub fn open_store(data_dir: &Path, cache_bytes: Option<u64>) -> Result<Arc<Store
 /// # Errors
 /// [`LiveError::InUse`] when another process has it; what the store, the delta or the disk say.
 pub fn open_session<E: From<LiveError>>(
+    disk: &Arc<dyn Disk>,
     data_dir: &Path,
     id: &str,
     store: Arc<Store>,
     base: impl FnOnce() -> Result<SessionBase, E>,
 ) -> Result<OpenSession, E> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let dir = data_dir.join("sessions").join(id);
-    let lock = lock(&*disk, &dir, id)?;
+    let lock = lock(&**disk, &dir, id)?;
     let base = store.root(base()?.root).map_err(LiveError::from)?;
-    let (delta, replay) = open_delta(&disk, &dir.join("delta"), &base)?;
+    let (delta, replay) = open_delta(disk, &dir.join("delta"), &base)?;
     let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
     Ok(OpenSession { overlay, base, _lock: lock })
 }

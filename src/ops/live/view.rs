@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::daemon::control::{Client, Request};
 use crate::daemon::{Failure, MountRecord, RunDir};
 use crate::delta::Delta;
+use crate::disk::{Disk, RealDisk};
 use crate::model::{Body, Entry, Root};
 use crate::ops::changes::{Frozen, TreeView};
 use crate::overlay::{Error, Snapshot, SnapshotBody, SnapshotDir, SnapshotEntry, Whence};
@@ -59,7 +60,8 @@ impl SessionView {
     /// # Errors
     /// As [`open_session`].
     pub fn own(data_dir: &Path, id: &str, store: Arc<Store>, base: SessionBase) -> Result<Self, LiveError> {
-        let session = open_session(data_dir, id, store.clone(), || Ok::<_, LiveError>(base))?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let session = open_session(&disk, data_dir, id, store.clone(), || Ok::<_, LiveError>(base))?;
         let snapshot = session.overlay.snapshot()?;
         let base = session.base.clone();
         Ok(Self { store, base, state: State::Own { _session: Box::new(session), snapshot: Box::new(snapshot) } })

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::daemon::control::{Reply, Request};
 use crate::daemon::{Connection, Failure, ServeSpec, Workspace};
 use crate::delta::Delta;
+use crate::disk::{Disk, Gate, GatedDisk, RealDisk};
 use crate::model::{ObjectId, RootId};
 use crate::overlay::{Files, Overlay, Snapshot};
 use crate::store::Store;
@@ -46,6 +47,7 @@ type LiveSnapshot = Snapshot<Store, Delta>;
 #[derive(Debug)]
 pub struct SessionWorkspace {
     served: Served,
+    gate: Arc<Gate>,
     snapshots: Mutex<Kept>,
 }
 
@@ -73,10 +75,12 @@ pub fn open_workspace(
 ) -> Result<SessionWorkspace, Failure> {
     let what: What = serde_json::from_value(spec.what.clone())
         .map_err(|error| Failure::new("spec", format!("what to serve cannot be read: {error}")))?;
-    let store = open_store(&spec.data_dir, cache_bytes)?;
+    let gate = Arc::new(Gate::default());
+    let disk: Arc<dyn Disk> = Arc::new(GatedDisk::new(RealDisk, Arc::clone(&gate)));
+    let store = open_store(&disk, &spec.data_dir, cache_bytes)?;
     let served = match what {
         What::Session { id } => {
-            let session = open_session(&spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
+            let session = open_session(&disk, &spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
             session.overlay.set_read_only(spec.options.read_only);
             session.keep_up()?;
             Served::Session(Box::new(session))
@@ -87,7 +91,7 @@ pub fn open_workspace(
             Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root)))
         }
     };
-    Ok(SessionWorkspace { served, snapshots: Mutex::default() })
+    Ok(SessionWorkspace { served, gate, snapshots: Mutex::default() })
 }
 
 impl SessionWorkspace {
@@ -132,6 +136,10 @@ impl Workspace for SessionWorkspace {
             Served::Session(session) => session.overlay.clone(),
             Served::Tree(overlay) => overlay.clone(),
         }
+    }
+
+    fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
     }
 
     fn connected(&self, _connection: &Connection) {}
