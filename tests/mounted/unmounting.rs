@@ -83,7 +83,8 @@ fn what_was_mounted_over_it_is_not_taken_away() {
     }
     let below = Live::new();
     let (device, above) = mount(below.root(), "above", &MountOptions::default()).unwrap();
-    let server = Server::new(std::sync::Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
+    let server =
+        Server::new(std::sync::Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
     let served = std::thread::spawn(move || server.run());
     assert!(matches!(below.mounted.unmount(How::Plain), Err(MountError::NotMounted { .. })));
     assert!(above.is_there().unwrap());
@@ -116,7 +117,8 @@ fn places_of_any_name_and_length_can_be_mounted_on() {
     }
     fs::create_dir_all(&point).unwrap();
     let (device, mounted) = mount(&point, "far", &MountOptions::default()).unwrap();
-    let server = Server::new(std::sync::Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
+    let server =
+        Server::new(std::sync::Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
     let served = std::thread::spawn(move || server.run());
     assert_eq!(mounted.mount_point(), point);
     fs::write(point.join("a"), b"x").unwrap();

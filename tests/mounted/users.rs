@@ -78,7 +78,8 @@ fn even_root_is_kept_out_of_a_users_mount() {
     let (dir, mounted, served) = in_thread_of_nobody(|| {
         let dir = tempfile::tempdir().unwrap();
         let (device, mounted) = mount(&dir.path().canonicalize().unwrap(), "mine", &MountOptions::default()).unwrap();
-        let server = Server::new(Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
+        let server =
+            Server::new(Arc::new(Memory::new()), std::sync::Arc::default(), device, &Config::default()).unwrap();
         (dir, mounted, thread::spawn(move || server.run()))
     });
     assert_eq!(fs::read_dir(dir.path()).unwrap_err().kind(), ErrorKind::PermissionDenied);
