@@ -17,7 +17,8 @@ use super::names::SessionArg;
 /// Show what a session changed
 ///
 /// Compares the session, mounted or not, with the revision that it stands on. Scratch paths (`.git`, and what the
-/// tree's `.gitignore` files ignore) are left out unless `--all` is given. The output is a patch that `git apply` takes.
+/// tree's `.gitignore` files ignore) are left out unless `--all` is given. The output is a patch that `git apply` takes,
+/// but for binary files, which are only named.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -145,14 +145,13 @@ impl Demo<'_> {
             .iter()
             .map(|change| format!("{} {}", change.kind.letter(), change.path.as_bytes().escape_ascii()))
             .collect();
+        expect(status.len() >= 2, "the status shows what was changed")?;
+        self.done("Status of session `one`", status)?;
         let mut patch = Vec::new();
         for change in &visible {
             patch.extend(changed.look(change)?.patch());
         }
         let patch: Vec<String> = String::from_utf8_lossy(&patch).lines().map(str::to_owned).collect();
-        drop(changed);
-        expect(status.len() >= 2, "the status shows what was changed")?;
-        self.done("Status of session `one`", status)?;
         self.done("Diff of session `one`", patch)
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use super::error::Result;
 use super::session_mount::{self, Mount, Request, Server, live_mount, run_dir};
@@ -65,6 +66,9 @@ fn run_in(place: &Path, session_id: &str, command: &[OsString], told: &mut dyn F
     }
 }
 
+/// How long to wait, again and again, for a mount that is still in use when its command has ended.
+const PATIENCE: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
+
 /// Exit codes of `env(1)` for a command that was not found, and for one that could not be run.
 const NOT_FOUND: u8 = 127;
 const CANNOT_RUN: u8 = 126;
@@ -75,7 +79,16 @@ fn code_of(status: ExitStatus) -> u8 {
 }
 
 fn unmount(cx: &mut Context, mount: &Mount, told: &mut dyn FnMut(&str)) -> Result<()> {
-    match session_unmount::run(cx, Some(&mount.tag), Way::Plain) {
+    let mut result = session_unmount::run(cx, Some(&mount.tag), Way::Plain);
+    // What the command started in the background may be about to end.
+    for patience in PATIENCE {
+        match &result {
+            Err(error) if error.code() == "busy" => std::thread::sleep(patience),
+            _ => break,
+        }
+        result = session_unmount::run(cx, Some(&mount.tag), Way::Plain);
+    }
+    match result {
         Ok(_) | Err(Error::NotMounted { .. }) => Ok(()),
         Err(error) if error.code() == "busy" => {
             told(&format!("{error}; it stays mounted"));

@@ -34,16 +34,7 @@ pub enum Way {
 pub fn run(cx: &mut Context, key: Option<&str>, way: Way) -> Result<Vec<PathBuf>> {
     let run = run_dir(cx)?;
     let found = find(cx, &run, key)?;
-    let mut places = Vec::new();
-    for (record, state) in found {
-        match (state, way) {
-            (MountState::Dead, _) => {}
-            (_, Way::Force) => daemon::kill(&run, &record, KILL_LIMIT)?,
-            (_, Way::Lazy) => daemon::unmount(&record, How::Lazy, END_LIMIT)?,
-            (_, Way::Plain) => daemon::unmount(&record, How::Plain, END_LIMIT)?,
-        }
-        places.push(record.mount_point);
-    }
+    let places = found.into_iter().map(|found| unmount(&run, found, way)).collect::<Result<_>>()?;
     daemon::clean_stale(&run)?;
     Ok(places)
 }
@@ -54,17 +45,20 @@ pub fn run(cx: &mut Context, key: Option<&str>, way: Way) -> Result<Vec<PathBuf>
 /// As [`run`]; the others are unmounted all the same.
 pub fn run_all(cx: &mut Context, way: Way) -> Result<Vec<PathBuf>> {
     let run = run_dir(cx)?;
-    let tags: Vec<String> = daemon::mounts(&run)?
-        .into_iter()
-        .filter(|(record, _)| record.data_dir == cx.paths.data)
-        .map(|(record, _)| record.mount_point.to_string_lossy().into_owned())
-        .collect();
-    let results: Vec<_> = tags.iter().map(|tag| self::run(cx, Some(tag), way)).collect();
-    let mut places = Vec::new();
-    for result in results {
-        places.extend(result?);
+    let ours = daemon::mounts(&run)?.into_iter().filter(|(record, _)| record.data_dir == cx.paths.data);
+    let results: Vec<Result<PathBuf>> = ours.map(|found| unmount(&run, found, way)).collect();
+    daemon::clean_stale(&run)?;
+    results.into_iter().collect()
+}
+
+fn unmount(run: &RunDir, (record, state): (MountRecord, MountState), way: Way) -> Result<PathBuf> {
+    match (state, way) {
+        (MountState::Dead, _) => {}
+        (_, Way::Force) => daemon::kill(run, &record, KILL_LIMIT)?,
+        (_, Way::Lazy) => daemon::unmount(&record, How::Lazy, END_LIMIT)?,
+        (_, Way::Plain) => daemon::unmount(&record, How::Plain, END_LIMIT)?,
     }
-    Ok(places)
+    Ok(record.mount_point)
 }
 
 fn find(cx: &mut Context, run: &RunDir, key: Option<&str>) -> Result<Vec<(MountRecord, MountState)>> {
@@ -75,7 +69,9 @@ fn find(cx: &mut Context, run: &RunDir, key: Option<&str>) -> Result<Vec<(MountR
             Ok((source, revision)) if key.contains('@') => revision_tag(&source.id, revision.number),
             _ => key.to_owned(),
         };
-        let is_named = |record: &MountRecord| record.tag == tag || same_place(&record.mount_point, &path);
+        // A word without a slash is a name, whatever directory of that name there is.
+        let is_path = key.contains('/') || key == "." || key == "..";
+        let is_named = |record: &MountRecord| record.tag == tag || is_path && same_place(&record.mount_point, &path);
         let named: Vec<_> = mounts.iter().filter(|(record, _)| is_named(record)).collect();
         if !named.is_empty() {
             return Ok(named.into_iter().cloned().collect());

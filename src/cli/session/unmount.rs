@@ -18,7 +18,7 @@ Examples:
   aether session mount fix-login ~/work && aether session unmount ~/work
   aether session unmount --all")]
 pub(crate) struct Args {
-    /// The session, a mounted revision, or a mount point; the current session if it is left out
+    /// The session, a mounted revision, or a mount point (with a slash); the current session if it is left out
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
     mount: Option<String>,
     /// Unmount everything that is mounted from this data directory
@@ -39,6 +39,8 @@ impl Run for Args {
             (true, _) => Way::Lazy,
             _ => Way::Plain,
         };
+        // Our own working directory must not be what keeps the mount busy.
+        let _stays_if_it_must = std::env::set_current_dir("/");
         let places = match self.all {
             true => session_unmount::run_all(&mut cx.ops, way)?,
             false => session_unmount::run(&mut cx.ops, self.mount.as_deref(), way)?,

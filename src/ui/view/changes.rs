@@ -183,7 +183,8 @@ impl View for StatView {
         }
         let files = self.0.len();
         let noun = if files == 1 { "path" } else { "paths" };
-        page.line(&format!(" {files} {noun} changed, {added} lines added, {deleted} deleted"));
+        let lines = if added == 1 { "line" } else { "lines" };
+        page.line(&format!(" {files} {noun} changed, {added} {lines} added, {deleted} deleted"));
     }
 }
 
