@@ -1,6 +1,6 @@
 //! The command line: parse, call a use case, show its result. One file a verb, with its `Args` above its `run`.
 //!
-//! To add a command, write its file and add its line to the list it belongs in ([`Command`], or the group's own).
+//! To add a command, write its file and add its line to the list it belongs in (`Command`, or the group's own).
 //! Nothing is decided here that a use case could decide.
 
 pub mod completions;

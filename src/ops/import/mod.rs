@@ -1,7 +1,7 @@
 //! Importing a directory: its whole tree, with all metadata, becomes a frozen root in the store.
 //!
-//! An import goes through five steps, each a module: [`walk`] lists everything; [`plan`] orders it and joins hard
-//! links; [`read`] stores what is not known from the previous import; [`number`] gives inode numbers; [`build`] writes the
+//! An import goes through five steps, each a module: `walk` lists everything; `plan` orders it and joins hard
+//! links; `read` stores what is not known from the previous import; `number` gives inode numbers; `build` writes the
 //! directories and the root. It knows no catalog: the caller makes a revision of the root, if it differs from the last.
 //!
 //! Invariants: nothing is written to the origin, no symbolic link below its top is followed, and nothing but regular

@@ -1,6 +1,6 @@
 //! Directories in the store: how they are split into nodes, hashed by content, and read.
 //!
-//! Equal entries give equal nodes, whatever was stored before: a directory is split by its names alone (see [`split`]).
+//! Equal entries give equal nodes, whatever was stored before: a directory is split by its names alone (see `split`).
 //! Reading needs no more than [`Lower`](crate::overlay::Lower), so it works on any frozen tree.
 
 mod hash;
