@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::fs::{SeekFrom, seek};
+use rustix::fs::{SeekFrom, fdatasync, seek};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -140,6 +140,11 @@ impl OneFile<'_> {
             } else {
                 Ok(None)
             };
+        }
+        if seen.sparse {
+            // What was written and has no place on the disk yet can pass for a hole (seen on ext4 under load). Syncing
+            // gives it one. A file that cannot be synced is on a file system that has no such delay.
+            let _settled = fdatasync(fd);
         }
         let mut file = ContentWriter::new(self.writer);
         let mut runs = DataRuns { fd, len_bytes, sparse: seen.sparse };
