@@ -14,8 +14,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("delta", &["model", "disk", "overlay"]),
     ("catalog", &["model"]),
     ("config", &[]),
-    ("fuse", &["model", "overlay"]),
-    ("daemon", &["model", "overlay", "fuse"]),
+    // Both only for the gate that says who waits for the disk.
+    ("fuse", &["model", "disk", "overlay"]),
+    ("daemon", &["model", "disk", "overlay", "fuse"]),
     ("ops", &["model", "disk", "overlay", "store", "delta", "catalog", "config", "fuse", "daemon"]),
     ("ui", &["model", "config", "ops"]),
     ("cli", &["model", "config", "ops", "ui"]),
