@@ -9,13 +9,15 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::{Disk, DiskFile, DiskSpace, File, Open};
 
-/// Writes shorter than this go to the page cache faster than a thread is woken.
-const LONG_WRITE_BYTES: usize = 256 << 10;
+/// A write that takes longer than this had to wait for the disk: the page cache was full.
+const SLOW_WRITE: Duration = Duration::from_millis(5);
 
 /// Lets one of several threads be active at a time.
 #[derive(Debug, Default)]
@@ -110,6 +112,8 @@ pub struct GatedDisk<D> {
 struct GatedFile {
     file: File,
     gate: Arc<Gate>,
+    /// Whether the last write had to wait for the disk, so that the next one may have to.
+    slow: AtomicBool,
 }
 
 impl<D: Disk> GatedDisk<D> {
@@ -123,7 +127,7 @@ impl<D: Disk> GatedDisk<D> {
 impl<D: Disk> Disk for GatedDisk<D> {
     fn open(&self, path: &Path, how: Open) -> io::Result<File> {
         let file = self.disk.open(path, how)?;
-        Ok(Arc::new(GatedFile { file, gate: Arc::clone(&self.gate) }))
+        Ok(Arc::new(GatedFile { file, gate: Arc::clone(&self.gate), slow: AtomicBool::new(false) }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -168,10 +172,14 @@ impl DiskFile for GatedFile {
     }
 
     fn write_at(&self, offset: u64, bufs: &[&[u8]]) -> io::Result<()> {
-        match bufs.iter().map(|buf| buf.len()).sum::<usize>() < LONG_WRITE_BYTES {
-            true => self.file.write_at(offset, bufs),
-            false => self.gate.blocking(|| self.file.write_at(offset, bufs)),
-        }
+        // A write that goes to the page cache is done before another thread is awake.
+        let started = Instant::now();
+        let result = match self.slow.load(Ordering::Relaxed) {
+            false => self.file.write_at(offset, bufs),
+            true => self.gate.blocking(|| self.file.write_at(offset, bufs)),
+        };
+        self.slow.store(started.elapsed() > SLOW_WRITE, Ordering::Relaxed);
+        result
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -207,7 +215,6 @@ impl DiskFile for GatedFile {
 mod tests {
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
