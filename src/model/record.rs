@@ -122,17 +122,6 @@ pub enum Record {
 }
 
 impl Record {
-    /// The inode that the record changes, if it changes one.
-    #[must_use]
-    pub fn changes(&self) -> Option<Ino> {
-        match self {
-            Self::Inode(inode) => Some(inode.attr.ino),
-            Self::Link { parent, .. } | Self::Unlink { parent, .. } => Some(*parent),
-            Self::Write { ino, .. } | Self::Zero { ino, .. } | Self::Xattr { ino, .. } => Some(*ino),
-            Self::Totals(_) | Self::Drop { .. } => None,
-        }
-    }
-
     /// Appends the record's encoding.
     pub fn encode(&self, writer: &mut Writer) {
         match self {

@@ -14,7 +14,6 @@ pub mod live;
 pub mod mounts;
 pub mod names;
 pub mod rules;
-pub mod seal;
 pub mod session_changes;
 pub mod session_create;
 pub mod session_delete;

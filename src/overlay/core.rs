@@ -80,15 +80,6 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         self.state.read().clone()
     }
 
-    /// As [`Self::frozen_state`], and what changes from now on is counted anew.
-    pub(super) fn state_to_seal(&self) -> State {
-        let _journal = self.journal.lock();
-        let mut state = self.state.write();
-        let sealed = state.clone();
-        state.touched.clear();
-        sealed
-    }
-
     /// Holds all changes while `work` sees the records that make up the present state, to write them down anew. It
     /// returns where data was moved to, if it was.
     ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Totals, Xattrs};
+use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Xattrs};
 
 use super::core::Overlay;
 use super::data_ops::Plan;
@@ -73,27 +73,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     /// [`Error::Lower`] when a frozen directory cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot<L, U>, Error> {
         let pin = self.upper.pin();
-        self.snapshot_of(self.frozen_state(), pin)
-    }
-
-    /// As [`Self::snapshot`], of which [`Snapshot::is_touched`] says what changed since the last call of this function.
-    /// Seals that fail have to say so with [`Self::seal_failed`].
-    ///
-    /// # Errors
-    /// As [`Self::snapshot`].
-    pub fn snapshot_to_seal(&self) -> Result<Snapshot<L, U>, Error> {
-        let pin = self.upper.pin();
-        let state = self.state_to_seal();
-        let touched = state.touched.clone();
-        self.snapshot_of(state, pin).inspect_err(|_| self.state.write().touched.extend(touched))
-    }
-
-    /// What a snapshot would have sealed is still to be sealed.
-    pub fn seal_failed(&self, snapshot: &Snapshot<L, U>) {
-        self.state.write().touched.extend(&snapshot.state.touched);
-    }
-
-    fn snapshot_of(&self, state: State, pin: Pin) -> Result<Snapshot<L, U>, Error> {
+        let state = self.frozen_state();
         let mut snapshot = Snapshot {
             state,
             lower: self.lower.clone(),
@@ -112,40 +92,6 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     pub fn root(&self) -> SnapshotEntry {
         let name = Name::new(b"root").expect("a constant that is a valid name");
         self.changed_entry(name, &self.state.inodes[&ROOT_INO])
-    }
-
-    /// A number above that of every inode.
-    #[must_use]
-    pub fn next_ino(&self) -> Ino {
-        self.state.next_ino
-    }
-
-    /// Whether an inode of the delta, or the names in it, changed since the last seal.
-    #[must_use]
-    pub fn is_touched(&self, ino: Ino) -> bool {
-        self.state.touched.contains(&ino)
-    }
-
-    /// The inodes that changed since the last seal, and all directories above them.
-    #[must_use]
-    pub fn unsealed(&self) -> FxHashSet<Ino> {
-        let mut out: FxHashSet<Ino> = self.linking.clone();
-        for &ino in &self.state.touched {
-            let mut at = ino;
-            while let Some(inode) = self.state.inodes.get(&at)
-                && out.insert(at)
-                && at != ROOT_INO
-            {
-                at = inode.parent;
-            }
-        }
-        out
-    }
-
-    /// How much the tree holds.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        self.state.totals
     }
 
     /// Whether nothing differs from the base.

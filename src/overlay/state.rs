@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::model::{
     Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, Place, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs,
@@ -25,8 +25,6 @@ pub(super) struct State {
     pub next_ino: Ino,
     /// How much the tree holds.
     pub totals: Totals,
-    /// What changed since the last seal: inodes of the delta, directories whose names changed among them.
-    pub touched: FxHashSet<Ino>,
     /// Numbers from here on are not in the base.
     first_new_ino: Ino,
     next_cookie: u64,
@@ -44,7 +42,6 @@ impl State {
             inodes: FxHashMap::from_iter([(ROOT_INO, Arc::new(inode))]),
             next_ino: first_new_ino,
             totals: root.totals,
-            touched: FxHashSet::default(),
             first_new_ino,
             next_cookie: FIRST_ADDED_COOKIE,
             base: (root.attr.clone(), root.xattrs.clone()),
@@ -53,7 +50,6 @@ impl State {
 
     /// Applies one record; ranges of the upper that nothing refers to afterwards are added to `dead`.
     pub fn apply(&mut self, record: Record, dead: &mut Dead) {
-        self.touched.extend(record.changes());
         match record {
             Record::Inode(record) => {
                 let ino = record.attr.ino;
