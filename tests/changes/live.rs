@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aether::model::{ROOT_INO, RootId, Timestamp};
-use aether::ops::changes::{Change, FileDiff, Frozen, LineKind, Scope, change_set_hash, changes};
+use aether::ops::changes::{Change, FileDiff, Frozen, LineKind, Scope, changes};
 use aether::overlay::{Caller, Files, Overlay, RenameMode, SetAttr, Snapshot};
 use aether::store::Store;
 
