@@ -108,7 +108,10 @@ impl Error {
         use rusqlite::ErrorCode;
         let path = path.to_owned();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            // The last is what SQLite says when the lock of its log could not be had in a hundred attempts.
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+                Self::Busy { path }
+            }
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: error.to_string() },
             Some(ErrorCode::NotADatabase) => Self::Foreign { path },
             _ => match error {

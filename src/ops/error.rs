@@ -240,7 +240,11 @@ fn live_kind(error: &LiveError) -> Kind {
 }
 
 fn store_kind(error: &StoreError) -> Kind {
-    if error.is_damage() { Kind::Damaged } else { Kind::Failed }
+    match error {
+        error if error.is_damage() => Kind::Damaged,
+        error if error.is_busy() => Kind::Busy,
+        _ => Kind::Failed,
+    }
 }
 
 fn import_kind(error: &ImportError) -> Kind {

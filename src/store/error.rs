@@ -83,6 +83,14 @@ impl StoreError {
         }
     }
 
+    /// Whether other processes held the index for too long.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, FileLockingProtocolFailed};
+        let Self::Index { source, .. } = self else { return false };
+        matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed))
+    }
+
     /// Whether stored data is not what it was.
     #[must_use]
     pub fn is_damage(&self) -> bool {

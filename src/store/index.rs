@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use crate::disk::{Disk, Open};
+use crate::disk::{Disk, File, Open};
 use crate::model::ObjectId;
 
 use super::StoreError;
@@ -104,7 +104,7 @@ impl Index {
     fn with<T>(&self, query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let pool = self.pool.read().clone();
         let idle = pool.0.lock().pop();
-        let mut connection = idle.map_or_else(|| connect(&self.path), Ok).map_err(|error| self.error(error))?;
+        let mut connection = idle.map_or_else(|| self.connect(), Ok)?;
         let answer = query(&mut connection).map_err(|error| self.error(error))?;
         let mut idle = pool.0.lock();
         if idle.len() < POOL {
@@ -113,28 +113,67 @@ impl Index {
         Ok(answer)
     }
 
-    /// Throws a broken index away and begins an empty one. Without `even_if_sound`, one that is sound by now stays:
-    /// another process may have replaced it just before.
-    pub fn replace(&self, even_if_sound: bool) -> Result<(), StoreError> {
+    /// A connection to the index that is there, or to an empty one that is made.
+    fn connect(&self) -> Result<Connection, StoreError> {
+        match connect(&self.path) {
+            Ok(Some(connection)) => Ok(connection),
+            Ok(None) => {
+                let _lock = self.lock()?;
+                self.make_unless_there()
+            }
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    /// Waits for the lock under which the file is made and replaced.
+    fn lock(&self) -> Result<File, StoreError> {
         let lock = self.disk.open(&self.path.with_extension("lock"), Open::CreateOrWrite)?;
         while !lock.try_lock()? {
             std::thread::sleep(Duration::from_millis(2));
         }
+        Ok(lock)
+    }
+
+    /// Makes the index, for the holder of the lock, unless another made it in the meantime.
+    ///
+    /// It is built beside its place: a file that others can see must not change its journal mode, because whoever meets
+    /// that is told that the database is locked, however long he would wait.
+    fn make_unless_there(&self) -> Result<Connection, StoreError> {
+        let failed = |error| self.error(error);
+        if let Some(connection) = connect(&self.path).map_err(failed)? {
+            return Ok(connection);
+        }
+        let beside = self.path.with_extension("new");
+        for ending in ["new", "new-wal", "new-shm", "db", "db-wal", "db-shm"] {
+            self.remove(&self.path.with_extension(ending))?;
+        }
+        build(&beside).map_err(failed)?;
+        self.disk.rename(&beside, &self.path)?;
+        connect(&self.path).and_then(|made| made.ok_or(rusqlite::Error::InvalidQuery)).map_err(failed)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), StoreError> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Throws a broken index away and begins an empty one. Without `even_if_sound`, one that is sound by now stays:
+    /// another process may have replaced it just before.
+    pub fn replace(&self, even_if_sound: bool) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
         let mut pool = self.pool.write();
         *pool = Arc::default();
         let fresh = connect(&self.path).and_then(|connection| {
+            let Some(connection) = connection else { return Ok(false) };
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map(|text| text == "ok")
         });
         if !even_if_sound && fresh.is_ok_and(|is_sound| is_sound) {
             return Ok(());
         }
-        for ending in ["db", "db-wal", "db-shm"] {
-            match self.disk.remove(&self.path.with_extension(ending)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
-        }
-        let connection = connect(&self.path).map_err(|error| self.error(error))?;
+        self.remove(&self.path)?;
+        let connection = self.make_unless_there()?;
         pool.0.lock().push(connection);
         Ok(())
     }
@@ -228,26 +267,32 @@ fn push_rows(rows: &mut Vec<(ObjectId, Location)>, pack: i64, contents: &Content
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    // SQLite would make it with the umask's mode. What is wrong with the place, the next line tells.
-    drop(OpenOptions::new().create(true).append(true).mode(0o600).open(path));
-    let mut connection = Connection::open(path)?;
+/// A connection to the index, if there is one of this version.
+fn connect(path: &Path) -> rusqlite::Result<Option<Connection>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
     // After a power cut the file may be anything. That is noticed and mended, and syncs would cost every command.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "cache_size", -1024)?;
-    let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    if version(&connection)? != VERSION {
-        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if version(&transaction)? != VERSION {
-            transaction.execute_batch("DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS packs;")?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        transaction.commit()?;
-    }
-    Ok(connection)
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok((version == VERSION).then_some(connection))
+}
+
+/// Makes an empty index in a file that nobody else knows.
+fn build(path: &Path) -> rusqlite::Result<()> {
+    // SQLite would make it with the umask's mode. What is wrong with the place, the next line tells.
+    drop(OpenOptions::new().create(true).append(true).mode(0o600).open(path));
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    // Last, so that closing it leaves one file that holds everything.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 /// Whether the error says that the file is no sound database, so that another should take its place: all that is not

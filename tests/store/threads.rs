@@ -71,3 +71,22 @@ fn a_store_without_room_for_caches_still_reads() {
         }
     });
 }
+
+#[test]
+fn stores_that_are_opened_at_once_where_there_was_none_do_not_meet_a_lock() {
+    for _ in 0..25 {
+        let dir = tempdir().unwrap();
+        let together = std::sync::Barrier::new(12);
+        std::thread::scope(|scope| {
+            for at in 0..12 {
+                let (dir, together) = (dir.path(), &together);
+                scope.spawn(move || {
+                    together.wait();
+                    let writer = open(dir).writer().unwrap();
+                    writer.put_chunk(&noise(at, 500)).unwrap();
+                    writer.finish().unwrap();
+                });
+            }
+        });
+    }
+}

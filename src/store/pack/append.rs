@@ -1,5 +1,6 @@
 //! Writing packs.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,14 @@ pub(in crate::store) struct SealedPack {
     pub len: u64,
 }
 
+fn is_there(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
+    match disk.open(path, Open::Read) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl PackWriter {
     /// Starts a pack in this directory.
     pub fn create(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Self, StoreError> {
@@ -39,8 +48,9 @@ impl PackWriter {
             getrandom::fill(&mut random).map_err(StoreError::Random)?;
             let path = dir.join(format!("{TMP_PREFIX}{:016x}{SUFFIX}", u64::from_le_bytes(random)));
             let file = disk.open(&path, Open::CreateNew)?;
-            // Someone who salvages may have taken the lock in between; the empty file is then theirs to remove.
-            if file.try_lock()? {
+            // Someone who salvages may have taken the lock in between; the empty file is then theirs to remove, and they
+            // may have done so already, and have let go of it.
+            if file.try_lock()? && is_there(&**disk, &path)? {
                 file.write_at(0, &[&header()])?;
                 return Ok(Self { disk: disk.clone(), path, file, end: HEADER_LEN, contents: Contents::default() });
             }
