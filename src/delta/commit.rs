@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Condvar, Mutex};
 
 use super::Shared;
-use super::frame::{FrameKind, Summed, SyncMark, data_sum, decode_batch};
+use super::frame::{FrameKind, SyncMark, decode_batch};
 use super::scan::Frames;
 
 /// One sync that several may wait for.
@@ -215,12 +215,13 @@ impl Shared {
             file.write_at(at, &[&buf])?;
             at += total as u64;
         }
-        for Summed { place, len_bytes, sum } in sums {
+        for summed in sums {
+            let place = summed.place;
             // A segment that is gone held nothing that is still needed.
             let Some(segment) = self.segments.segment(place.file) else { continue };
-            buf.resize(len_bytes as usize, 0);
-            self.segments.read(place, &mut buf)?;
-            if data_sum(&buf) != sum {
+            buf.resize(summed.len_bytes as usize, 0);
+            self.segments.read_unchecked(place, &mut buf)?;
+            if !summed.fits(&buf) {
                 return Err(lost(format!("file {} at byte {}", place.file, place.offset)));
             }
             segment.file.write_at(place.offset, &[&buf])?;

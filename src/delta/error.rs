@@ -22,14 +22,14 @@ pub enum DeltaError {
         /// What is wrong.
         why: String,
     },
-    /// It was written by a newer version of this program.
-    #[error("`{}` has format {version}, but this program knows formats up to {known}", path.display())]
-    Newer {
+    /// It was written by another version of this program.
+    #[error("`{}` has format {version}, but this program knows format {known}", path.display())]
+    Format {
         /// The log.
         path: PathBuf,
         /// Its format.
         version: u32,
-        /// The newest format known here.
+        /// The format known here.
         known: u32,
     },
     /// Whoever replays the batches refused one.
@@ -57,7 +57,7 @@ impl DeltaError {
         match self {
             Self::Busy { .. } => "delta-busy",
             Self::Damaged { .. } => "delta-damaged",
-            Self::Newer { .. } => "delta-newer",
+            Self::Format { .. } => "delta-format",
             Self::Replay { .. } => "delta-replay",
             Self::Io(_) => "delta-io",
         }

@@ -4,22 +4,23 @@
 //! log header, 48 bytes    magic(8) version(4) number(4) salt(8) first sequence number(8) 0(8) checksum(8)
 //! frame header, 40 bytes  magic(4) meta length(4) inline length(4) kind(4) sequence number(8) previous(8) checksum(8)
 //!                         inline data, then meta
-//! meta of a batch         [checksum of the inline data(8), if there is any] count, count × (file, offset, length,
-//!                         checksum(8)) of data that is to be checked with this frame, then records
+//! meta of a batch         [checksums of the inline data(4 each), if there is any] count, count × (file, offset, length,
+//!                         checksums(4 each)) of data that this frame vouches for, then records
 //! meta of a sync          covered, durable, count, count × number of a segment that is gone
 //! meta of an abandonment  number of the log
 //! ```
 //!
-//! Fixed integers are little-endian, others as [`Writer`] has them. Checksums are xxh3-64; those of headers have the
-//! log's salt as seed and cover header and meta. `previous` is the checksum of the frame before: a frame is only
+//! Fixed integers are little-endian, others as [`Writer`] has them. Checksums of data are those of its blocks (`sums.rs`);
+//! those of headers are xxh3-64, have the log's salt as seed and cover header and meta. `previous` is the checksum of the frame before: a frame is only
 //! valid behind the one it was written behind, so that what is left of a history that was cut off cannot come back.
 //! It does no I/O.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::model::{Place, Reader, Record, Writer};
+use super::sums::{Grid, Summed};
+use crate::model::{CodecError, Place, Reader, Record, Writer};
 
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 pub(super) const LOG_HEADER_BYTES: usize = 48;
 pub(super) const FRAME_HEADER_BYTES: usize = 40;
 /// Longer frames are neither written nor believed.
@@ -51,19 +52,6 @@ impl FrameKind {
     }
 }
 
-/// The checksum of file data.
-pub(super) fn data_sum(bytes: &[u8]) -> u64 {
-    xxh3_64(bytes)
-}
-
-/// Data that a frame vouches for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Summed {
-    pub place: Place,
-    pub len_bytes: u64,
-    pub sum: u64,
-}
-
 /// The head of a log file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogHeader {
@@ -75,7 +63,7 @@ pub(super) struct LogHeader {
 /// What the first bytes of a log say.
 pub(super) enum HeaderRead {
     Known { header: LogHeader, checksum: u64 },
-    Newer(u32),
+    Other(u32),
     Bad,
 }
 
@@ -101,8 +89,8 @@ impl LogHeader {
             return HeaderRead::Bad;
         }
         let version = u32_at(bytes, 8);
-        if version > VERSION {
-            return HeaderRead::Newer(version);
+        if version != VERSION {
+            return HeaderRead::Other(version);
         }
         let header = Self { number: u32_at(bytes, 12), salt: u64_at(bytes, 16), first_seq: u64_at(bytes, 24) };
         HeaderRead::Known { header, checksum }
@@ -142,8 +130,10 @@ impl FrameHeader {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<'a> {
     pub header: FrameHeader,
-    /// Meta without the checksum of the inline data.
+    /// Meta without the checksums of the inline data.
     pub meta: &'a [u8],
+    /// The checksums of the inline data, as they stand there.
+    pub inline_sums: &'a [u8],
 }
 
 /// Checks a frame: its bytes are all of `bytes`. `scratch` is reused memory.
@@ -159,10 +149,23 @@ pub(super) fn check<'a>(bytes: &'a [u8], salt: u64, scratch: &mut Vec<u8>) -> Op
         return None;
     }
     if inline.is_empty() {
-        return Some(Frame { header, meta });
+        return Some(Frame { header, meta, inline_sums: &[] });
     }
-    let (sum, meta) = meta.split_at_checked(8)?;
-    (u64_at(sum, 0) == data_sum(inline)).then_some(Frame { header, meta })
+    let (inline_sums, meta) = meta.split_at_checked(Grid::Own.count(0, inline.len() as u64) as usize * 4)?;
+    let fits = Grid::Own.sums(0, inline).into_iter().eq(read_sums(inline_sums));
+    fits.then_some(Frame { header, meta, inline_sums })
+}
+
+/// Checksums as they stand in a frame.
+pub(super) fn read_sums(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.chunks_exact(4).map(|sum| u32_at(sum, 0))
+}
+
+/// Writes checksums one behind the other.
+pub(super) fn write_sums(writer: &mut Writer, sums: &[u32]) {
+    for sum in sums {
+        writer.0.extend_from_slice(&sum.to_le_bytes());
+    }
 }
 
 /// Finishes a frame: `buf` holds room for the header and the meta behind it. Returns the checksum.
@@ -214,23 +217,25 @@ impl SyncMark {
 /// Writes the list of checksums that a batch begins with.
 pub(super) fn encode_sums(writer: &mut Writer, sums: &[Summed]) {
     writer.uint(sums.len() as u64);
-    for Summed { place, len_bytes, sum } in sums {
+    for Summed { place, len_bytes, sums } in sums {
         writer.uint(place.file.into());
         writer.uint(place.offset);
         writer.uint(*len_bytes);
-        writer.0.extend_from_slice(&sum.to_le_bytes());
+        write_sums(writer, sums);
     }
 }
 
 /// The checksums and records of a batch.
-pub(super) fn decode_batch(meta: &[u8]) -> Result<(Vec<Summed>, Vec<Record>), crate::model::CodecError> {
+pub(super) fn decode_batch(meta: &[u8]) -> Result<(Vec<Summed>, Vec<Record>), CodecError> {
     let mut reader = Reader::new(meta);
     let count = reader.uint()?;
     let mut sums = Vec::new();
     for _ in 0..count {
         let place = Place { file: reader.uint_as("data file")?, offset: reader.uint()? };
-        let len_bytes = reader.uint()?;
-        sums.push(Summed { place, len_bytes, sum: u64_at(reader.take(8)?, 0) });
+        let len_bytes: u32 = reader.uint_as("length of data")?;
+        let len_bytes = u64::from(len_bytes);
+        let bytes = reader.take(Grid::Pages.count(place.offset, len_bytes) as usize * 4)?;
+        sums.push(Summed { place, len_bytes, sums: read_sums(bytes).collect() });
     }
     let mut records = Vec::new();
     while !reader.is_empty() {

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use std::io;
 
-use super::frame::{self, FRAME_HEADER_BYTES, FrameKind, LOG_HEADER_BYTES, LogHeader, Summed};
+use super::frame::{self, FRAME_HEADER_BYTES, FrameKind, LOG_HEADER_BYTES, LogHeader};
 use super::scan::Scan;
+use super::sums::Summed;
 use crate::disk::File;
 use crate::model::{Place, Record, Writer};
 
@@ -42,8 +43,8 @@ pub(super) struct Log {
 /// What goes into a batch beside records.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Carried<'a> {
-    /// Data that lies in the frame itself, and its checksum.
-    pub inline: Option<(&'a [u8], u64)>,
+    /// Data that lies in the frame itself, and its checksums.
+    pub inline: Option<(&'a [u8], &'a [u32])>,
     /// Data elsewhere that the frame vouches for.
     pub sums: &'a [Summed],
     /// Whether the batch may use the space kept for bad times.
@@ -119,8 +120,8 @@ impl Log {
         self.settle_abandoned()?;
         let place = Place { file: self.number, offset: self.end + FRAME_HEADER_BYTES as u64 };
         let mut writer = self.start();
-        if let Some((_, sum)) = carried.inline {
-            writer.0.extend_from_slice(&sum.to_le_bytes());
+        if let Some((_, sums)) = carried.inline {
+            frame::write_sums(&mut writer, sums);
         }
         frame::encode_sums(&mut writer, carried.sums);
         for record in records {

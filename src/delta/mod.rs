@@ -18,7 +18,9 @@
 //! - A state that an open could give never refers to bytes that were given back to the disk.
 //! - The log with the highest number whose dump is complete counts, unless an older one says that it was abandoned.
 //!
-//! It does not know what the records mean, and does not check data when it is read: the checksums are for recovery.
+//! - Data that is read is what was written, or the read fails: every batch carries checksums of its data.
+//!
+//! It does not know what the records mean.
 
 mod commit;
 mod error;
@@ -32,6 +34,7 @@ mod scan;
 mod segments;
 mod settings;
 mod staged;
+mod sums;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,11 +53,12 @@ use crate::model::{Place, Record};
 use crate::overlay::{Payload, Pin, Space, Upper};
 use commit::Commit;
 use flusher::Flusher;
-use frame::{FrameKind, Summed};
+use frame::FrameKind;
 use log::{Carried, Log};
 use reclaim::Reclaim;
 use segments::Segments;
 use staged::Staged;
+use sums::{Grid, Summed};
 
 /// An open delta. Dropping it stops the flusher and gives up the lock, but syncs nothing: [`Delta::close`] does.
 #[derive(Debug)]
@@ -110,11 +114,11 @@ impl Shared {
     }
 
     /// Writes bytes to a segment.
-    fn write_data(&self, bytes: &[u8]) -> io::Result<Place> {
+    fn write_data(&self, bytes: &[u8]) -> io::Result<Summed> {
         match self.segments.write(bytes) {
-            Ok(reserved) => {
-                self.reclaim.release(reserved.gap.as_slice());
-                Ok(reserved.place)
+            Ok(written) => {
+                self.reclaim.release(written.gap.as_slice());
+                Ok(written.summed)
             }
             Err((error, lost)) => {
                 self.reclaim.release(lost.as_slice());
@@ -127,7 +131,7 @@ impl Shared {
     fn append_frame(
         &self,
         batch: &[Record],
-        inline: Option<(&[u8], u64)>,
+        inline: Option<(&[u8], &[u32])>,
         own: Option<Summed>,
         last: impl FnOnce(Place) -> Option<Record>,
     ) -> io::Result<()> {
@@ -174,7 +178,7 @@ impl Delta {
     /// Whether a delta was made in this directory. One whose making was cut short was not, and can be made anew.
     ///
     /// # Errors
-    /// What the disk says; [`DeltaError::Newer`].
+    /// What the disk says; [`DeltaError::Format`].
     pub fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, DeltaError> {
         open::exists(disk, dir)
     }
@@ -192,7 +196,7 @@ impl Delta {
     ///
     /// # Errors
     /// [`DeltaError::Busy`] when someone has it open, [`DeltaError::Damaged`] when something that was durable is
-    /// missing or changed, [`DeltaError::Newer`], [`DeltaError::Replay`] with what `replay` returned, [`DeltaError::Io`].
+    /// missing or changed, [`DeltaError::Format`], [`DeltaError::Replay`] with what `replay` returned, [`DeltaError::Io`].
     pub fn open(disk: &Arc<dyn Disk>, dir: &Path, settings: Settings, replay: Replay<'_>) -> Result<Self, DeltaError> {
         open::open(disk, dir, settings, replay)
     }
@@ -273,10 +277,10 @@ impl Drop for Delta {
 
 impl Upper for Delta {
     fn stage(&self, bytes: &[u8]) -> io::Result<Place> {
-        let sum = frame::data_sum(bytes);
         let _in_flight = self.shared.in_flight.read();
-        let place = self.shared.write_data(bytes)?;
-        self.shared.staged.add(Summed { place, len_bytes: bytes.len() as u64, sum });
+        let summed = self.shared.write_data(bytes)?;
+        let place = summed.place;
+        self.shared.staged.add(summed);
         Ok(place)
     }
 
@@ -289,18 +293,21 @@ impl Upper for Delta {
         };
         let len_bytes = bytes.len() as u64;
         let write = |place| Record::Write { ino, offset, len_bytes, place, time };
-        let sum = frame::data_sum(bytes);
         if inline {
+            let sums = Grid::Own.sums(0, bytes);
             let mut chosen = None;
-            shared.append_frame(batch, Some((bytes, sum)), None, |place| {
+            shared.append_frame(batch, Some((bytes, &sums)), None, |place| {
                 chosen = Some(place);
                 Some(write(place))
             })?;
+            if let Some(Place { file, offset }) = chosen {
+                shared.segments.with_sums(file, |known| known.add(offset, len_bytes, &sums));
+            }
             return Ok(chosen);
         }
         let _in_flight = shared.in_flight.read();
-        let place = shared.write_data(bytes)?;
-        let own = Summed { place, len_bytes, sum };
+        let own = shared.write_data(bytes)?;
+        let place = own.place;
         if let Err(error) = shared.append_frame(batch, None, Some(own), |_| Some(write(place))) {
             shared.reclaim.release(&[(place, len_bytes)]);
             return Err(error);

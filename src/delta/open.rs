@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::commit::{Commit, Durable};
 use super::error::ReplayError;
-use super::frame::{self, FrameKind, LogHeader, Summed, SyncMark};
+use super::frame::{self, FrameHeader, FrameKind, LogHeader, SyncMark};
 use super::log::Log;
 use super::scan::{Frames, Scan, scan};
 use super::segments::{Segment, Segments};
+use super::sums::Summed;
 use super::{Delta, DeltaError, Settings, Shared};
 use crate::disk::{Disk, File, Open};
 use crate::model::{Record, Writer};
@@ -103,7 +104,7 @@ pub(super) fn create(disk: &Arc<dyn Disk>, dir: &Path, settings: Settings) -> Re
         disk.sync_dir(parent)?;
     }
     let segments = Segments::new(Arc::clone(disk), dir, settings.segment_bytes, FIRST_LOG + 1);
-    segments.add_file(FIRST_LOG, log.file.clone());
+    segments.add_log(FIRST_LOG, log.file.clone());
     let commit = Commit::default();
     let seq = log.next_seq() - 1;
     commit.start(seq, Durable { seq, end: log.end });
@@ -122,15 +123,18 @@ pub(super) fn open(
     let (number, file, path, mut scan) = choose_log(&**disk, dir, &found)?;
     let highest = found.logs.keys().chain(found.segments.keys()).max().copied().unwrap_or(number);
     let segments = Segments::new(Arc::clone(disk), dir, settings.segment_bytes, 0);
-    segments.add_file(number, file.clone());
+    segments.add_log(number, file.clone());
     let mut lengths = BTreeMap::from([(number, u64::MAX)]);
     for (&number, path) in &found.segments {
         let file = disk.open(path, Open::Write)?;
         lengths.insert(number, file.len()?);
         segments.add_segment(Segment::new(number, file, !scan.clean));
     }
-    let mut replayed = Replayed { segments: &segments, lengths, dir, path: &path, highest };
+    let ends = BTreeMap::new();
+    let mut replayed = Replayed { segments: &segments, lengths, dir, path: &path, log: number, highest, ends };
     let cut = replayed.run(&*file, &mut scan, replay)?;
+    let damaged = replayed.damaged_segments(&scan.gone);
+    segments.settle_sums();
     let next = replayed.highest.checked_add(1).ok_or_else(|| io::Error::other("file numbers used up"))?;
     segments.set_next_number(next);
     if cut || file.len()? > scan.end {
@@ -140,7 +144,7 @@ pub(super) fn open(
     }
     let log = Log::resume(file, path, number, &scan, settings.reserve_bytes);
     let shared = Shared::new(dir, settings, lock, log, segments, Commit::default());
-    shared.take_over(&scan, cut, &found);
+    shared.take_over(&scan, cut, &found, &damaged);
     remove_other_logs(disk, dir, number, &found, &shared)?;
     Ok(Delta::of(shared))
 }
@@ -193,8 +197,12 @@ struct Replayed<'a> {
     lengths: BTreeMap<u32, u64>,
     dir: &'a Path,
     path: &'a Path,
+    /// The number of the log.
+    log: u32,
     /// The highest number of a file that was ever named.
     highest: u32,
+    /// Where the data ends that is named in each segment.
+    ends: BTreeMap<u32, u64>,
 }
 
 impl Replayed<'_> {
@@ -212,6 +220,7 @@ impl Replayed<'_> {
                 return Err(self.damaged(at, "a frame changed while it was read"));
             };
             let header = frame.header;
+            let inline_sums: Vec<u32> = frame::read_sums(frame.inline_sums).collect();
             if matches!(header.kind, FrameKind::Batch | FrameKind::Dump) {
                 let batch = frame::decode_batch(frame.meta);
                 let (sums, records) = batch.map_err(|error| self.damaged(at, &error.to_string()))?;
@@ -221,7 +230,7 @@ impl Replayed<'_> {
                     scan.previous = header.previous;
                     return Ok(true);
                 }
-                self.check_places(at, &records, &scan.gone)?;
+                self.learn(at, header, &inline_sums, &sums, &records);
                 replay(records).map_err(|source| DeltaError::Replay {
                     path: self.path.to_owned(),
                     offset: at,
@@ -242,46 +251,60 @@ impl Replayed<'_> {
     /// Whether the data is what the sums say.
     fn is_there(&self, sums: &[Summed]) -> Result<bool, DeltaError> {
         let mut buf = Vec::new();
-        for Summed { place, len_bytes, sum } in sums {
+        for summed in sums {
+            let Summed { place, len_bytes, .. } = summed;
             let end = place.offset.checked_add(*len_bytes);
             match (end, self.lengths.get(&place.file)) {
                 (Some(end), Some(len)) if end <= *len => {}
                 _ => return Ok(false),
             }
             buf.resize(*len_bytes as usize, 0);
-            self.segments.read(*place, &mut buf)?;
-            if frame::data_sum(&buf) != *sum {
+            self.segments.read_unchecked(*place, &mut buf)?;
+            if !summed.fits(&buf) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Refuses records that name data beyond the end of its segment, or in one that is missing.
-    fn check_places(&mut self, at: u64, records: &[Record], gone: &BTreeSet<u32>) -> Result<(), DeltaError> {
+    /// Takes on the checksums of a batch, and where its data lies.
+    fn learn(&mut self, at: u64, header: FrameHeader, inline_sums: &[u32], sums: &[Summed], records: &[Record]) {
+        if header.inline_bytes > 0 {
+            let start = at + frame::FRAME_HEADER_BYTES as u64;
+            let log = self.log;
+            self.segments.with_sums(log, |known| known.load(start, header.inline_bytes as u64, inline_sums));
+        }
+        for Summed { place, len_bytes, sums } in sums {
+            self.segments.with_sums(place.file, |known| known.load(place.offset, *len_bytes, sums));
+        }
         for record in records {
             let Record::Write { place, len_bytes, .. } = record else { continue };
             self.highest = self.highest.max(place.file);
-            if gone.contains(&place.file) {
-                continue;
-            }
-            let path = Segments::path_of_segment(self.dir, place.file);
-            let why = match (self.lengths.get(&place.file), place.offset.checked_add(*len_bytes)) {
-                (None, _) => format!("it is missing, but `{}` names it at byte {at}", self.path.display()),
-                (Some(len), Some(end)) if end <= *len => continue,
-                (Some(len), _) => {
-                    format!("it has only {len} bytes, but `{}` names more at byte {at}", self.path.display())
-                }
-            };
-            return Err(DeltaError::Damaged { path, offset: place.offset, why });
+            let end = self.ends.entry(place.file).or_default();
+            *end = place.offset.saturating_add(*len_bytes).max(*end);
         }
-        Ok(())
+    }
+
+    /// Segments that lack data which was durable. That is damage, and is told; but what is elsewhere can be had, and
+    /// who reads what is missing gets an error.
+    fn damaged_segments(&self, gone: &BTreeSet<u32>) -> BTreeSet<u32> {
+        let mut damaged = BTreeSet::new();
+        for (&number, &end) in self.ends.iter().filter(|(number, _)| !gone.contains(number)) {
+            let path = Segments::path_of_segment(self.dir, number);
+            match self.lengths.get(&number) {
+                Some(len) if *len >= end => continue,
+                Some(len) => ::log::error!("`{}` is damaged: it has {len} bytes, not {end}", path.display()),
+                None => ::log::error!("`{}` is missing, and the data in it", path.display()),
+            }
+            damaged.insert(number);
+        }
+        damaged
     }
 }
 
 impl Shared {
     /// Takes on what was found: what is durable, where to go on writing, what can be removed.
-    fn take_over(&self, scan: &Scan, cut: bool, found: &Found) {
+    fn take_over(&self, scan: &Scan, cut: bool, found: &Found, damaged: &BTreeSet<u32>) {
         let seq = scan.next_seq - 1;
         if scan.clean && !cut {
             self.commit.start(seq, Durable { seq, end: scan.end });
@@ -293,7 +316,9 @@ impl Shared {
         for number in found.segments.keys().filter(|number| scan.gone.contains(number)) {
             self.reclaim.remove_after_sync(*number);
         }
-        let last = found.segments.keys().rev().find(|number| !scan.gone.contains(number));
+        // Nothing is written behind what is missing: its places are taken.
+        let usable = |number: &&u32| !scan.gone.contains(number) && !damaged.contains(number);
+        let last = found.segments.keys().rev().find(usable);
         if let Some(segment) = last.and_then(|number| self.segments.segment(*number))
             && let Ok(len) = segment.file.len()
         {

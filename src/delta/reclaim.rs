@@ -53,8 +53,14 @@ impl Work {
 struct Ranges {
     ends: BTreeMap<u64, u64>,
     total_bytes: u64,
-    /// Bytes whose pages were given back.
-    punched_bytes: u64,
+}
+
+/// What is dead in one file.
+#[derive(Debug, Default)]
+struct Dead {
+    ranges: Ranges,
+    /// The part of it that was given back.
+    punched: Ranges,
 }
 
 impl Ranges {
@@ -77,7 +83,7 @@ impl Ranges {
 
 #[derive(Debug, Default)]
 struct Stages {
-    dead: HashMap<u32, Ranges>,
+    dead: HashMap<u32, Dead>,
     unconfirmed: Work,
     ready: Work,
     waiting: Option<(Arc<()>, Work)>,
@@ -114,7 +120,7 @@ impl Reclaim {
         let mut touched = BTreeSet::new();
         for (place, len_bytes) in released {
             let (start, end) = (place.offset, place.offset + len_bytes);
-            let (merged_start, merged_end) = stages.dead.entry(place.file).or_default().add(start, end);
+            let (merged_start, merged_end) = stages.dead.entry(place.file).or_default().ranges.add(start, end);
             if segments.segment(place.file).is_none() || stages.leaving.contains(&place.file) {
                 continue;
             }
@@ -129,7 +135,7 @@ impl Reclaim {
         let current = segments.current().map(|(number, _)| number);
         for number in touched {
             let len = segments.segment(number).and_then(|segment| segment.file.len().ok());
-            let dead = stages.dead.get(&number).map_or(0, |ranges| ranges.total_bytes);
+            let dead = stages.dead.get(&number).map_or(0, |dead| dead.ranges.total_bytes);
             if current != Some(number) && len.is_some_and(|len| dead >= len) {
                 stages.unconfirmed.files.insert(number);
                 stages.leaving.insert(number);
@@ -191,7 +197,7 @@ impl Reclaim {
     /// Bytes of dead ranges that still take space.
     pub fn dead_bytes(&self) -> u64 {
         let stages = self.stages.lock();
-        stages.dead.values().map(|ranges| ranges.total_bytes.saturating_sub(ranges.punched_bytes)).sum()
+        stages.dead.values().map(|dead| dead.ranges.total_bytes.saturating_sub(dead.punched.total_bytes)).sum()
     }
 }
 
@@ -203,12 +209,20 @@ impl Stages {
             self.leaving.remove(number);
             result = result.and(segments.remove(*number));
         }
+        let mut touched = BTreeSet::new();
         for hole in work.holes.iter().filter(|hole| !work.files.contains(&hole.file)) {
             let Some(segment) = segments.segment(hole.file) else { continue };
             match segment.file.punch(hole.offset, hole.len_bytes) {
-                Ok(()) => self.dead.entry(hole.file).or_default().punched_bytes += hole.len_bytes,
+                Ok(()) => {
+                    self.dead.entry(hole.file).or_default().punched.add(hole.offset, hole.offset + hole.len_bytes);
+                    touched.insert(hole.file);
+                }
                 Err(error) => result = result.and(Err(error)),
             }
+        }
+        for number in touched {
+            let Some(dead) = self.dead.get(&number) else { continue };
+            segments.with_sums(number, |known| known.prune(&dead.punched.ends));
         }
         result
     }

@@ -80,7 +80,7 @@ impl Shared {
         match made {
             Ok(mut new) => {
                 new.base_done();
-                self.segments.add_file(number, new.file.clone());
+                self.segments.add_log(number, new.file.clone());
                 let durable = Durable { seq: new.next_seq() - 1, end: new.end };
                 let old = std::mem::replace(&mut *log, new);
                 self.reclaim.sync_done();
@@ -97,6 +97,26 @@ impl Shared {
         }
     }
 
+    /// Copies data out of the old log. What is damaged there stays damaged: the rest must not be kept from moving.
+    fn move_data(&self, from: Place, buf: &mut [u8]) -> io::Result<Place> {
+        let intact = match self.segments.read(from, buf) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                ::log::error!("{error}");
+                self.segments.read_unchecked(from, buf)?;
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        let mut summed = self.write_data(buf)?;
+        if !intact {
+            let Place { file, offset } = summed.place;
+            summed.spoil();
+            self.segments.with_sums(file, |known| known.replace(offset, summed.len_bytes, &summed.sums));
+        }
+        Ok(summed.place)
+    }
+
     fn write_dump(
         &self,
         new: &mut Log,
@@ -106,29 +126,33 @@ impl Shared {
     ) -> io::Result<()> {
         let mut records = Vec::with_capacity(RECORDS_PER_FRAME);
         let mut buf = Vec::new();
+        let mut sums = Vec::new();
         loop {
             records.clear();
+            sums.clear();
             for mut record in (&mut *dump).take(RECORDS_PER_FRAME) {
-                if let Record::Write { place, len_bytes, .. } = &mut record
-                    && place.file == old_number
-                {
-                    *place = match moved.get(place) {
-                        Some((len, to)) if len == len_bytes => *to,
-                        _ => {
-                            buf.resize(*len_bytes as usize, 0);
-                            self.segments.read(*place, &mut buf)?;
-                            let to = self.write_data(&buf)?;
-                            moved.insert(*place, (*len_bytes, to));
-                            to
-                        }
-                    };
+                if let Record::Write { place, len_bytes, .. } = &mut record {
+                    if place.file == old_number {
+                        *place = match moved.get(place) {
+                            Some((len, to)) if len == len_bytes => *to,
+                            _ => {
+                                buf.resize(*len_bytes as usize, 0);
+                                let to = self.move_data(*place, &mut buf)?;
+                                moved.insert(*place, (*len_bytes, to));
+                                to
+                            }
+                        };
+                    }
+                    let known = self.segments.with_sums(place.file, |known| known.summed(*place, *len_bytes));
+                    sums.extend(known.into_iter().flatten());
                 }
                 records.push(record);
             }
             if records.is_empty() {
                 return Ok(());
             }
-            new.batch(FrameKind::Dump, &records, Carried { may_use_reserve: true, ..Carried::default() }, |_| None)?;
+            let carried = Carried { inline: None, sums: &sums, may_use_reserve: true };
+            new.batch(FrameKind::Dump, &records, carried, |_| None)?;
         }
     }
 }

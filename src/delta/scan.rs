@@ -92,15 +92,15 @@ pub(super) struct Scan {
 /// Reads all of a log. `Ok(None)`: not even its header is whole.
 ///
 /// # Errors
-/// [`DeltaError::Damaged`] when bytes that were durable are not what they were; [`DeltaError::Newer`].
+/// [`DeltaError::Damaged`] when bytes that were durable are not what they were; [`DeltaError::Format`].
 pub(super) fn scan(file: &dyn DiskFile, path: &Path) -> Result<Option<Scan>, DeltaError> {
     let mut bytes = [0; LOG_HEADER_BYTES];
     let read = file.read_at(0, &mut bytes)?;
     let (header, checksum) = match frame::LogHeader::decode(&bytes[..read]) {
         HeaderRead::Known { header, checksum } => (header, checksum),
         HeaderRead::Bad => return Ok(None),
-        HeaderRead::Newer(version) => {
-            return Err(DeltaError::Newer { path: path.to_owned(), version, known: frame::VERSION });
+        HeaderRead::Other(version) => {
+            return Err(DeltaError::Format { path: path.to_owned(), version, known: frame::VERSION });
         }
     };
     let mut scan = Scan {

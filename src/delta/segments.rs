@@ -3,6 +3,8 @@
 //! Space is given out by moving one number under a lock; the writes themselves run side by side. A segment is never
 //! written twice at the same place. Logs and segments share one range of numbers, so that a [`Place`] can name either;
 //! a number is never used again.
+//!
+//! What is read is checked against its checksums before anyone sees it.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use super::sums::{Cover, FileSums, Grid, Summed};
 use crate::disk::{Disk, DiskSpace, File, Open};
 use crate::model::Place;
 
@@ -36,6 +39,13 @@ impl Segment {
     }
 }
 
+/// A file that can be read, with the checksums of what was written to it.
+#[derive(Debug)]
+struct Readable {
+    file: File,
+    sums: Mutex<FileSums>,
+}
+
 #[derive(Debug, Default)]
 struct Current {
     segment: Option<Arc<Segment>>,
@@ -49,7 +59,7 @@ pub(super) struct Segments {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     segment_bytes: u64,
-    files: RwLock<HashMap<u32, File>>,
+    files: RwLock<HashMap<u32, Arc<Readable>>>,
     segments: RwLock<HashMap<u32, Arc<Segment>>>,
     current: Mutex<Current>,
     next_number: AtomicU32,
@@ -58,8 +68,14 @@ pub(super) struct Segments {
 }
 
 /// A place in a segment and the gap before it that will never be used.
-pub(super) struct Reserved {
-    pub place: Place,
+struct Reserved {
+    place: Place,
+    gap: Option<(Place, u64)>,
+}
+
+/// Data that was written, and the gap before it that will never be used.
+pub(super) struct Written {
+    pub summed: Summed,
     pub gap: Option<(Place, u64)>,
 }
 
@@ -101,12 +117,18 @@ impl Segments {
             .map_err(|_| io::Error::other("the delta has used up its file numbers"))
     }
 
-    pub fn add_file(&self, number: u32, file: File) {
-        self.files.write().insert(number, file);
+    /// Has a log read.
+    pub fn add_log(&self, number: u32, file: File) {
+        self.add_file(number, file, Grid::Own);
+    }
+
+    fn add_file(&self, number: u32, file: File, grid: Grid) {
+        let readable = Readable { file, sums: Mutex::new(FileSums::new(grid)) };
+        self.files.write().insert(number, Arc::new(readable));
     }
 
     pub fn add_segment(&self, segment: Arc<Segment>) {
-        self.add_file(segment.number, segment.file.clone());
+        self.add_file(segment.number, segment.file.clone(), Grid::Pages);
         self.segments.write().insert(segment.number, segment);
     }
 
@@ -115,8 +137,18 @@ impl Segments {
         *self.current.lock() = Current { segment: Some(segment), end };
     }
 
-    pub fn file(&self, number: u32) -> Option<File> {
+    fn file(&self, number: u32) -> Option<Arc<Readable>> {
         self.files.read().get(&number).cloned()
+    }
+
+    /// Does something with the checksums of a file, if it is there.
+    pub fn with_sums<T>(&self, number: u32, work: impl FnOnce(&mut FileSums) -> T) -> Option<T> {
+        self.file(number).map(|readable| work(&mut readable.sums.lock()))
+    }
+
+    /// All checksums that logs told of are there.
+    pub fn settle_sums(&self) {
+        self.files.read().values().for_each(|readable| readable.sums.lock().settle());
     }
 
     pub fn segment(&self, number: u32) -> Option<Arc<Segment>> {
@@ -161,14 +193,20 @@ impl Segments {
     }
 
     /// Writes bytes to where there is space. On failure also says what space was lost to it.
-    pub fn write(&self, bytes: &[u8]) -> Result<Reserved, (io::Error, Option<(Place, u64)>)> {
+    pub fn write(&self, bytes: &[u8]) -> Result<Written, (io::Error, Option<(Place, u64)>)> {
         let len = bytes.len() as u64;
+        if u32::try_from(len).is_err() {
+            let why = format!("{len} bytes are too many for one write");
+            return Err((io::Error::new(io::ErrorKind::InvalidInput, why), None));
+        }
         let (segment, reserved) = self.reserve(len).map_err(|error| (error, None))?;
+        let summed = Summed::of(reserved.place, bytes);
         match segment.file.write_at(reserved.place.offset, &[bytes]) {
             Ok(()) => {
                 // After the write: whoever takes the mark off before syncing covers the bytes.
                 segment.soil();
-                Ok(reserved)
+                self.with_sums(segment.number, |known| known.add(reserved.place.offset, len, &summed.sums));
+                Ok(Written { summed, gap: reserved.gap })
             }
             Err(error) => {
                 let lost = reserved.gap.map_or((reserved.place, len), |(start, gap)| (start, gap + len));
@@ -217,17 +255,54 @@ impl Segments {
         self.disk.space(&self.dir)
     }
 
-    /// Fills `buf` from a place.
+    /// Fills `buf` from a place, if the bytes there are those that were written.
+    ///
+    /// # Errors
+    /// Of the kind [`io::ErrorKind::InvalidData`] when they are not.
     pub fn read(&self, place: Place, buf: &mut [u8]) -> io::Result<()> {
-        let missing = |what: &str| {
-            let dir = self.dir.display();
-            let why = format!("`{dir}`: file {} of the delta {what} at byte {}", place.file, place.offset);
-            io::Error::new(io::ErrorKind::UnexpectedEof, why)
-        };
-        let file = self.file(place.file).ok_or_else(|| missing("is missing"))?;
-        if file.read_at(place.offset, buf)? < buf.len() {
-            return Err(missing("ends too early"));
+        let readable = self.readable(place)?;
+        let len = buf.len() as u64;
+        let cover = readable.sums.lock().cover(place.offset, len);
+        let cover = cover.ok_or_else(|| self.damaged(place, "is nothing that was written there"))?;
+        if cover.start == place.offset && cover.end() == place.offset + len {
+            return self.fill(&readable.file, place.file, &cover, buf);
+        }
+        let mut whole = vec![0; (cover.end() - cover.start) as usize];
+        self.fill(&readable.file, place.file, &cover, &mut whole)?;
+        let from = (place.offset - cover.start) as usize;
+        buf.copy_from_slice(&whole[from..from + buf.len()]);
+        Ok(())
+    }
+
+    fn fill(&self, file: &File, number: u32, cover: &Cover, buf: &mut [u8]) -> io::Result<()> {
+        let place = |offset| Place { file: number, offset };
+        let count = file.read_at(cover.start, buf)?;
+        match cover.first_bad(&buf[..count]) {
+            Some(at) if count < buf.len() => Err(self.damaged(place(at), "is missing")),
+            Some(at) => Err(self.damaged(place(at), "does not have its checksum")),
+            None => Ok(()),
+        }
+    }
+
+    /// Fills `buf` from a place, whatever is there.
+    pub fn read_unchecked(&self, place: Place, buf: &mut [u8]) -> io::Result<()> {
+        if self.readable(place)?.file.read_at(place.offset, buf)? < buf.len() {
+            return Err(self.damaged(place, "is missing"));
         }
         Ok(())
+    }
+
+    fn readable(&self, place: Place) -> io::Result<Arc<Readable>> {
+        self.file(place.file).ok_or_else(|| self.damaged(place, "is missing, with the whole file"))
+    }
+
+    fn damaged(&self, place: Place, what: &str) -> io::Error {
+        let path = if self.file(place.file).is_some_and(|readable| readable.sums.lock().is_log()) {
+            Self::path_of_log(&self.dir, place.file)
+        } else {
+            Self::path_of_segment(&self.dir, place.file)
+        };
+        let why = format!("`{}` is damaged: the data at byte {} {what}", path.display(), place.offset);
+        io::Error::new(io::ErrorKind::InvalidData, why)
     }
 }

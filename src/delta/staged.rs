@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::frame::Summed;
+use super::sums::Summed;
 use crate::model::{Place, Record};
 
 #[derive(Debug, Default)]
@@ -61,17 +61,16 @@ impl Staged {
     }
 
     pub fn all(&self) -> Vec<Summed> {
-        self.ranges.lock().values().copied().collect()
+        self.ranges.lock().values().cloned().collect()
     }
 }
 
 fn take_overlapping(ranges: &mut BTreeMap<Place, Summed>, place: Place, len_bytes: u64, taken: &mut Vec<Summed>) {
     let end = Place { file: place.file, offset: place.offset + len_bytes };
-    while let Some((&start, &summed)) = ranges.range(..end).next_back() {
+    while let Some((&start, summed)) = ranges.range(..end).next_back() {
         if start.file != place.file || start.offset + summed.len_bytes <= place.offset {
             break;
         }
-        ranges.remove(&start);
-        taken.push(summed);
+        taken.extend(ranges.remove(&start));
     }
 }

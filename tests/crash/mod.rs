@@ -6,6 +6,7 @@ mod disk;
 mod failing;
 mod power;
 mod rewriting;
+mod rot;
 mod scene;
 mod space;
 mod syncing;
