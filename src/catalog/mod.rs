@@ -18,6 +18,7 @@ mod open;
 mod operation;
 mod resolve;
 mod revision;
+mod root;
 mod session;
 mod source;
 mod tag;
@@ -35,6 +36,7 @@ pub use name::{MAX_BYTES as NAME_MAX_BYTES, NameError, check as check_name};
 pub use open::file_in;
 pub use operation::Operation;
 pub use revision::{NewRevision, Revision};
+pub use root::RootRef;
 pub use session::{Base, Session, Status};
 pub use source::{ImportSettings, NewSource, Source, SourceKind};
 

@@ -209,6 +209,10 @@ impl DiskFile for GatedFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.file.try_lock()
     }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.file.try_lock_shared()
+    }
 }
 
 #[cfg(test)]

@@ -106,6 +106,12 @@ pub trait DiskFile: Send + Sync + Debug {
     /// # Errors
     /// What `flock(2)` says.
     fn try_lock(&self) -> io::Result<bool>;
+
+    /// As [`DiskFile::try_lock`], but shared: any number of open files can have it, as long as none has the other.
+    ///
+    /// # Errors
+    /// What `flock(2)` says.
+    fn try_lock_shared(&self) -> io::Result<bool>;
 }
 
 /// A shared open file.

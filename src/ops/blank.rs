@@ -13,7 +13,7 @@ pub fn root(store: &Store, created_ns: i64) -> Result<RootId, StoreError> {
     let nanos = created_ns.rem_euclid(1_000_000_000) as u32;
     let created = Timestamp::new(created_ns.div_euclid(1_000_000_000), nanos);
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let writer = store.writer()?;
+    let writer = store.hold()?.writer()?;
     let dir = write_dir(&writer, Vec::new())?;
     let root = writer.put_root(&Root {
         attr: Attr::new(ROOT_INO, Kind::Dir, 0o755, uid, gid, created),

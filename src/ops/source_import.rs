@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::catalog::{ImportSettings, NewRevision, NewSource, SourceKind};
 use crate::model::RootId;
+use crate::store::Hold;
 
 use super::error::Result;
 use super::import::{ImportOptions, ImportProgress, Imported, import_dir};
@@ -60,12 +61,13 @@ pub fn create(
 ) -> Result<SourceImport> {
     // Before the import, because it may take long; the transaction looks again.
     cx.catalog()?.view().check_free(crate::catalog::ObjectType::Source, name)?;
+    let hold = cx.store()?.hold()?;
     super::rules::Globs::new(&scratch).map_err(super::import::ImportError::from)?;
     let (kind, origin, revision, files_read) = match from {
         From::Empty => (SourceKind::Empty, None, empty_revision(cx)?, 0),
         From::Dir(dir) => {
             let origin = resolve(cx, dir)?;
-            let (revision, files_read) = import(cx, &origin, None, &settings, watch)?;
+            let (revision, files_read) = import(cx, &hold, &origin, None, &settings, watch)?;
             (SourceKind::Dir, Some(origin), revision, files_read)
         }
     };
@@ -83,12 +85,14 @@ pub fn create(
 /// # Errors
 /// The source is not there, has no origin, or the import fails; then it is as it was.
 pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceImport> {
+    // Before the revision is looked up that the import builds upon.
+    let hold = cx.store()?.hold()?;
     let info = show(cx, key)?;
     let Some(origin) = info.source.origin.clone() else {
         return Err(Error::NoOrigin { name: info.source.name });
     };
     let previous = info.newest.as_ref().map(|revision| revision.root);
-    let (revision, files_read) = import(cx, &origin, previous, &info.source.import, watch)?;
+    let (revision, files_read) = import(cx, &hold, &origin, previous, &info.source.import, watch)?;
     let changed = previous != Some(revision.root);
     if changed {
         cx.write(|tx| Ok(tx.create_revision(&info.source.id, &revision)?))?;
@@ -103,7 +107,8 @@ fn resolve(cx: &Context, dir: &Path) -> Result<PathBuf> {
 }
 
 fn import(
-    cx: &mut Context,
+    cx: &Context,
+    hold: &Hold,
     origin: &Path,
     previous: Option<RootId>,
     settings: &ImportSettings,
@@ -119,7 +124,7 @@ fn import(
         data_dirs: vec![cx.paths.data.clone()],
         mounts: table.ours().map(|entry| entry.mount_point.clone()).collect(),
     };
-    let imported = import_dir(cx.store()?, origin, previous, &options, watch.progress, watch.cancel)?;
+    let imported = import_dir(hold, origin, previous, &options, watch.progress, watch.cancel)?;
     let left_out = notes(&imported);
     let Imported { root, stats, .. } = imported;
     let duration_ns = started.elapsed().as_nanos() as u64;

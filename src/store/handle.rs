@@ -8,10 +8,12 @@ use std::sync::atomic::AtomicBool;
 
 use crate::disk::Disk;
 
+use super::StoreError;
 use super::cache::Caches;
 use super::index::{Index, PackEntry, is_broken};
-use super::pack::{Contents, Decompress, Pack, SealedPack, finished_name, salvage};
-use super::{StoreError, Writer};
+use super::pack::{
+    Contents, Decompress, GONE_PREFIX, Pack, SealedPack, condemned_name, finished_name, former_name, salvage,
+};
 
 /// How to open a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Store {
 
 pub(super) struct Inner {
     pub disk: Arc<dyn Disk>,
+    /// The directory of the store.
+    pub dir: PathBuf,
     /// The directory of the packs.
     pub packs: PathBuf,
     pub index: Index,
@@ -61,6 +65,7 @@ impl Store {
         let index = Index::open(&disk, &dir.join("index.db"))?;
         let inner = Inner {
             disk,
+            dir: dir.to_owned(),
             packs,
             index,
             caches: Caches::new(options.cache_bytes),
@@ -69,17 +74,6 @@ impl Store {
         };
         unless_index(inner.heal_after(|inner| inner.follow_packs()))?;
         Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// Starts writing objects. Packs that a dead writer left are finished first, so that what they hold is not stored
-    /// again.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the disk fails.
-    pub fn writer(&self) -> Result<Writer, StoreError> {
-        let salvaged = salvage(&self.inner.disk, &self.inner.packs)?;
-        self.inner.publish(&salvaged)?;
-        Ok(Writer::new(self.inner.clone()))
     }
 }
 
@@ -127,20 +121,41 @@ impl Inner {
         self.follow_packs()
     }
 
-    /// The paths of all finished packs.
-    pub fn pack_paths(&self) -> Result<Vec<PathBuf>, StoreError> {
-        Ok(self.disk.list(&self.packs)?.into_iter().filter(|path| finished_name(path).is_some()).collect())
+    /// Finishes the packs that dead writers left.
+    pub fn salvage(&self) -> Result<(), StoreError> {
+        self.publish(&salvage(&self.disk, &self.packs)?)
+    }
+
+    /// The paths of all packs that can be read: also of those that a collection has condemned, last.
+    pub fn readable_paths(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let is_readable = |path: &PathBuf| finished_name(path).is_some() || condemned_name(path).is_some();
+        let mut paths: Vec<PathBuf> = self.disk.list(&self.packs)?.into_iter().filter(is_readable).collect();
+        paths.sort_by_key(|path| condemned_name(path).is_some());
+        Ok(paths)
+    }
+
+    /// Opens a pack by its name, also if it has just been condemned.
+    pub fn open_named(&self, name: &str) -> io::Result<Pack> {
+        match Pack::open(&*self.disk, &self.packs.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Pack::open(&*self.disk, &self.packs.join(format!("{GONE_PREFIX}{name}")))
+            }
+            other => other,
+        }
     }
 
     /// Brings the index in step with the packs that are there.
     pub fn follow_packs(&self) -> Result<(), StoreError> {
         // In this order: a pack that the index knows has its name already.
         let known = self.index.packs()?;
-        let paths = self.pack_paths()?;
-        let present: HashSet<&str> = paths.iter().filter_map(|path| finished_name(path)).collect();
+        let all = self.disk.list(&self.packs)?;
+        let paths: Vec<&PathBuf> = all.iter().filter(|path| finished_name(path).is_some()).collect();
+        // One that a collection is about to take away has not vanished: the collection tells the index.
+        let present: HashSet<&str> =
+            all.iter().filter_map(|path| finished_name(path).or_else(|| former_name(path))).collect();
         // An object of a pack that vanished may be in another, which the index did not note: so all is read anew.
         let anew = known.keys().any(|name| !present.contains(name.as_str()));
-        let is_new = |path: &&PathBuf| anew || finished_name(path).is_some_and(|name| !known.contains_key(name));
+        let is_new = |path: &&&PathBuf| anew || finished_name(path).is_some_and(|name| !known.contains_key(name));
         let mut found = Vec::new();
         for path in paths.iter().filter(is_new) {
             // One that cannot be read now does not stand in the way of the others. It is tried again the next time.

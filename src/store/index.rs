@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,13 @@ pub(super) struct Index {
 }
 
 #[derive(Debug, Default)]
-struct Pool(Mutex<Vec<Connection>>);
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    /// Which file it is: counts the replacements.
+    file_no: u64,
+    /// Device and inode of the file, once there is a connection to it.
+    identity: Mutex<Option<(u64, u64)>>,
+}
 
 impl Index {
     /// Opens the index, or a new one in the place of none or a broken one.
@@ -103,10 +109,17 @@ impl Index {
     /// Runs `query` on a connection that nobody else uses meanwhile.
     fn with<T>(&self, query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let pool = self.pool.read().clone();
-        let idle = pool.0.lock().pop();
-        let mut connection = idle.map_or_else(|| self.connect(), Ok)?;
+        let idle = pool.idle.lock().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let connection = self.connect()?;
+                pool.identity.lock().get_or_insert_with(|| identity(&self.path));
+                connection
+            }
+        };
         let answer = query(&mut connection).map_err(|error| self.error(error))?;
-        let mut idle = pool.0.lock();
+        let mut idle = pool.idle.lock();
         if idle.len() < POOL {
             idle.push(connection);
         }
@@ -164,7 +177,7 @@ impl Index {
     pub fn replace(&self, even_if_sound: bool) -> Result<(), StoreError> {
         let _lock = self.lock()?;
         let mut pool = self.pool.write();
-        *pool = Arc::default();
+        *pool = Arc::new(Pool { file_no: pool.file_no + 1, ..Pool::default() });
         let fresh = connect(&self.path).and_then(|connection| {
             let Some(connection) = connection else { return Ok(false) };
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map(|text| text == "ok")
@@ -174,8 +187,24 @@ impl Index {
         }
         self.remove(&self.path)?;
         let connection = self.make_unless_there()?;
-        pool.0.lock().push(connection);
+        *pool.identity.lock() = Some(identity(&self.path));
+        pool.idle.lock().push(connection);
         Ok(())
+    }
+
+    /// Which file the numbers of packs are from: they mean others in another one.
+    pub fn file_no(&self) -> u64 {
+        self.pool.read().file_no
+    }
+
+    /// Turns to the file that has the name now, if another process replaced the one in use; says whether it did.
+    pub fn follow_file(&self) -> bool {
+        let mut pool = self.pool.write();
+        let is_same = pool.identity.lock().is_none_or(|known| known == identity(&self.path));
+        if !is_same {
+            *pool = Arc::new(Pool { file_no: pool.file_no + 1, ..Pool::default() });
+        }
+        !is_same
     }
 
     /// Where the object is.
@@ -265,6 +294,11 @@ fn push_rows(rows: &mut Vec<(ObjectId, Location)>, pack: i64, contents: &Content
             start = start.saturating_add(*len);
         }
     }
+}
+
+/// Device and inode of the file of this name; zeros if there is none.
+fn identity(path: &Path) -> (u64, u64) {
+    std::fs::metadata(path).map_or((0, 0), |found| (found.dev(), found.ino()))
 }
 
 /// A connection to the index, if there is one of this version.

@@ -2,13 +2,15 @@
 //!
 //! An object is named by the BLAKE3 hash of its kind and bytes ([`ObjectId::of`]), so equal content is stored once. Bytes
 //! that come from the disk are checked against that name before anyone sees them. The module knows nothing of sources,
-//! sessions or the catalog, never deletes an object, and reads no clock and no environment.
+//! sessions or the catalog, deletes nothing but what a collection was told is referred to by nobody, and reads no clock
+//! and no environment.
 //!
 //! ```text
 //! objects/packs/<64 hex digits>.pack   objects, immutable; see `pack` for the format
 //! objects/packs/tmp-<random>.pack      being written, under its lock; without one it was abandoned, and is salvaged
 //! objects/index.db                     object -> pack and place; a cache that is rebuilt from the packs
 //! objects/index.lock                   held while a broken index is replaced
+//! objects/generation, objects/holds/   who stores what no row refers to yet; see `hold`
 //! ```
 //!
 //! Invariants:
@@ -21,6 +23,7 @@ mod cache;
 pub mod content;
 mod error;
 mod handle;
+mod hold;
 mod index;
 mod lower;
 mod pack;
@@ -35,6 +38,7 @@ use crate::model::ObjectId;
 
 pub use error::StoreError;
 pub use handle::{Store, StoreOptions};
+pub use hold::{Generation, Hold};
 pub use pack::MAX_OBJECT_BYTES;
 pub use read::Chunk;
 pub use stats::StoreStats;

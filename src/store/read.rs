@@ -91,6 +91,17 @@ impl Inner {
             }
         }
         self.caches.locations.remove(&id);
+        // A collection may have moved it, or another process have made a new index.
+        self.index.follow_file();
+        unless_index(self.heal_after(Self::follow_packs))?;
+        let again = self.index.locate(&id).unwrap_or(None);
+        if let Some(at) = again.filter(|at| Some(*at) != indexed || Some(*at) != remembered) {
+            match self.at(kind, id, at) {
+                Err(error) if error.is_damage() => damage = Some(error),
+                Err(StoreError::Index { .. }) => {}
+                other => return other,
+            }
+        }
         self.search(kind, id, damage)
     }
 
@@ -112,8 +123,9 @@ impl Inner {
 
     fn load_block(&self, id: ObjectId, key: BlockKey) -> Result<Arc<Block>, StoreError> {
         let pack = self.open_pack(id, key.0)?;
-        let head = pack.head(key.1)?;
-        let block = Arc::new(pack.block(key.1, &head, &self.decompress)?);
+        let read = pack.head(key.1).and_then(|head| pack.block(key.1, &head, &self.decompress));
+        // The file may be gone, and only be kept from being freed by this.
+        let block = Arc::new(read.inspect_err(|_| drop(self.caches.packs.remove(&key.0)))?);
         for (id, range) in block.objects() {
             let at = Location { pack: key.0, block: key.1, start: range.start, len: range.end - range.start };
             self.caches.locations.insert(*id, at);
@@ -128,7 +140,7 @@ impl Inner {
         }
         let missing = |pack| StoreError::Damaged { id, pack, why: "its pack is missing".into() };
         let name = self.heal_after(|inner| inner.index.pack_name(no))?.ok_or_else(|| missing(None))?;
-        let pack = Pack::open(&*self.disk, &self.packs.join(&name)).map_err(|error| match error.kind() {
+        let pack = self.open_named(&name).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => missing(Some(name)),
             _ => error.into(),
         })?;
@@ -141,8 +153,7 @@ impl Inner {
     fn search(&self, kind: ObjectKind, id: ObjectId, damage: Option<StoreError>) -> Result<Chunk, StoreError> {
         let mut damage = damage;
         let mut unread = None;
-        unless_index(self.heal_after(Self::follow_packs))?;
-        for path in self.pack_paths()? {
+        for path in self.readable_paths()? {
             let (pack, contents) = match self.read_contents(&path) {
                 Ok(Some(found)) => found,
                 Ok(None) => continue,

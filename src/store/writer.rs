@@ -4,16 +4,19 @@
 //! to the pack are done one after the other. Chunks and nodes go to packs of their own, so that a walk over directories
 //! reads few and dense blocks; a small writer makes do with one pack.
 
+use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::disk::Open;
 use crate::model::{ChunkId, Node, NodeId, ObjectId, ObjectKind, Root, RootId};
 
 use super::StoreError;
 use super::handle::Inner;
+use super::hold::Hold;
 use super::pack::{BLOCK_TARGET_BYTES, BlockSeal, MAX_OBJECT_BYTES, OpenBlock, PackWriter, SealedPack};
 use super::pending::Pending;
 
@@ -46,6 +49,10 @@ pub struct Writer {
     failed: AtomicBool,
     finished: bool,
     counts: Counts,
+    /// Packs that are known to be there, or not, by their number in the index; and which index that was.
+    present: Mutex<(u64, HashMap<i64, bool>)>,
+    /// Dropped last: what was taken is kept until then.
+    _hold: Option<Hold>,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +70,7 @@ struct Counts {
 }
 
 impl Writer {
-    pub(super) fn new(inner: Arc<Inner>) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, hold: Option<Hold>) -> Self {
         Self {
             inner,
             pending: Pending::default(),
@@ -74,6 +81,8 @@ impl Writer {
             failed: AtomicBool::new(false),
             finished: false,
             counts: Counts::default(),
+            present: Mutex::default(),
+            _hold: hold,
         }
     }
 
@@ -140,7 +149,33 @@ impl Writer {
             return Ok(false);
         }
         let known = self.inner.heal_after(|inner| inner.index.locate(&id));
-        Ok(known.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?.is_none())
+        match known.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))? {
+            Some(at) => Ok(!self.is_present(at.pack)?),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether the pack has its name since this writer's hold was taken. The index may still tell of one that a
+    /// collection took away before.
+    fn is_present(&self, pack: i64) -> Result<bool, StoreError> {
+        let mut present = self.present.lock();
+        let file = self.inner.index.file_no();
+        if present.0 != file {
+            *present = (file, HashMap::new());
+        }
+        if let Some(known) = present.1.get(&pack) {
+            return Ok(*known);
+        }
+        let found = match self.inner.index.pack_name(pack)? {
+            Some(name) => match self.inner.disk.open(&self.inner.packs.join(name), Open::Read) {
+                Ok(_) => true,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+                Err(error) => return Err(error.into()),
+            },
+            None => false,
+        };
+        present.1.insert(pack, found);
+        Ok(found)
     }
 
     fn stream(&self, kind: ObjectKind) -> &Stream {

@@ -42,7 +42,9 @@ impl Bench {
 
     fn import(&self, dir: impl AsRef<Path>) -> RootId {
         let dir = self.dir.path().join(dir);
-        import_dir(&self.store, &dir, None, &ImportOptions::default(), &(), &AtomicBool::new(false)).unwrap().root
+        import_dir(&self.store.hold().unwrap(), &dir, None, &ImportOptions::default(), &(), &AtomicBool::new(false))
+            .unwrap()
+            .root
     }
 
     fn changes_in(&self, old: RootId, new: RootId, scope: &Scope) -> Vec<Change> {

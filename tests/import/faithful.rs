@@ -105,8 +105,15 @@ fn what_is_no_directory_cannot_be_imported() {
     let bench = Bench::new();
     let import = |path: &str| {
         let (options, no) = (Default::default(), std::sync::atomic::AtomicBool::new(false));
-        aether::ops::import::import_dir(&bench.store, &bench.dir.path().join(path), None, &options, &(), &no)
-            .unwrap_err()
+        aether::ops::import::import_dir(
+            &bench.store.hold().unwrap(),
+            &bench.dir.path().join(path),
+            None,
+            &options,
+            &(),
+            &no,
+        )
+        .unwrap_err()
     };
     fs::write(bench.dir.path().join("file"), b"x").unwrap();
     assert!(matches!(import("file"), ImportError::NotADirectory { .. }));

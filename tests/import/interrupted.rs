@@ -31,7 +31,7 @@ fn a_cancelled_import_is_taken_up_where_it_was() {
     let cancel = AtomicBool::new(false);
     let progress = CancelAfter { files: AtomicU64::new(0), limit: 200, cancel: &cancel };
     let options = ImportOptions::default();
-    let cancelled = import_dir(&bench.store, &bench.origin(), None, &options, &progress, &cancel);
+    let cancelled = import_dir(&bench.store.hold().unwrap(), &bench.origin(), None, &options, &progress, &cancel);
     assert!(matches!(cancelled, Err(ImportError::Interrupted)));
 
     let imported = bench.import();
@@ -44,7 +44,8 @@ fn an_import_cancelled_from_the_start_does_nothing() {
     let bench = Bench::new();
     bench.write("file", "x");
     let cancel = AtomicBool::new(true);
-    let cancelled = import_dir(&bench.store, &bench.origin(), None, &ImportOptions::default(), &(), &cancel);
+    let cancelled =
+        import_dir(&bench.store.hold().unwrap(), &bench.origin(), None, &ImportOptions::default(), &(), &cancel);
     assert!(matches!(cancelled, Err(ImportError::Interrupted)));
     assert_eq!(bench.store.stats().unwrap().objects, 0);
 }
@@ -77,8 +78,15 @@ fn progress_ends_at_the_totals() {
         bench.write(&format!("f{index}"), "x");
     }
     let tally = Tally::default();
-    import_dir(&bench.store, &bench.origin(), None, &ImportOptions::default(), &tally, &AtomicBool::new(false))
-        .unwrap();
+    import_dir(
+        &bench.store.hold().unwrap(),
+        &bench.origin(),
+        None,
+        &ImportOptions::default(),
+        &tally,
+        &AtomicBool::new(false),
+    )
+    .unwrap();
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
     assert_eq!((read(&tally.found), read(&tally.to_read), read(&tally.stored)), (30, 30, 30));
 }

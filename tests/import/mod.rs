@@ -47,7 +47,7 @@ impl Bench {
     }
 
     fn import_with(&self, options: &ImportOptions) -> Result<Imported, ImportError> {
-        import_dir(&self.store, &self.origin(), None, options, &(), &AtomicBool::new(false))
+        import_dir(&self.store.hold().unwrap(), &self.origin(), None, options, &(), &AtomicBool::new(false))
     }
 
     fn refresh(&self, previous: RootId) -> Imported {
@@ -56,7 +56,7 @@ impl Bench {
 
     fn refresh_from(&self, origin: &Path, previous: RootId) -> Imported {
         let options = ImportOptions::default();
-        import_dir(&self.store, origin, Some(previous), &options, &(), &AtomicBool::new(false)).unwrap()
+        import_dir(&self.store.hold().unwrap(), origin, Some(previous), &options, &(), &AtomicBool::new(false)).unwrap()
     }
 
     /// The paths of everything in the tree, directories with a slash at their end.

@@ -55,7 +55,7 @@ fn every_unreadable_file_is_named_and_can_be_skipped() {
         let store = Store::open(Arc::new(RealDisk), &objects, StoreOptions::default()).unwrap();
         let import = |skip_unreadable| {
             let options = ImportOptions { skip_unreadable, ..ImportOptions::default() };
-            import_dir(&store, &bench.origin(), None, &options, &(), &AtomicBool::new(false))
+            import_dir(&store.hold().unwrap(), &bench.origin(), None, &options, &(), &AtomicBool::new(false))
         };
         let skipped = import(true).unwrap();
         let paths: Vec<_> = all(&store, skipped.root).into_iter().map(|(path, _)| path.as_bytes().to_vec()).collect();
@@ -87,7 +87,14 @@ impl<F: Fn() + Sync> ImportProgress for Meanwhile<F> {
 
 fn import_while(bench: &Bench, meanwhile: impl Fn() + Sync) -> Result<aether::ops::import::Imported, ImportError> {
     let no = AtomicBool::new(false);
-    import_dir(&bench.store, &bench.origin(), None, &ImportOptions::default(), &Meanwhile(meanwhile), &no)
+    import_dir(
+        &bench.store.hold().unwrap(),
+        &bench.origin(),
+        None,
+        &ImportOptions::default(),
+        &Meanwhile(meanwhile),
+        &no,
+    )
 }
 
 #[test]

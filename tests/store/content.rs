@@ -68,7 +68,7 @@ proptest! {
     ) {
         let dir = tempdir().unwrap();
         let store = open(dir.path());
-        let writer = store.writer().unwrap();
+        let writer = store.hold().unwrap().writer().unwrap();
         let content = store_all(&writer, &segments, piece);
         prop_assert_eq!(content, store_all(&writer, &segments, 1 << 20), "the pieces must not matter");
         writer.finish().unwrap();
@@ -90,7 +90,7 @@ proptest! {
 fn small_files_are_one_chunk_and_empty_ones_none() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     assert_eq!(put_small(&writer, b"").unwrap(), Content::Hole);
     let bytes = noise(1, WHOLE_BYTES + 1);
     assert!(matches!(put(&writer, &bytes[..WHOLE_BYTES]).unwrap(), Content::Chunk(_)));
@@ -103,7 +103,7 @@ fn small_files_are_one_chunk_and_empty_ones_none() {
 fn the_same_bytes_give_the_same_content_however_they_come() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     for len in [WHOLE_BYTES, WHOLE_BYTES + 1, 1 << 20, 2 << 20, (2 << 20) + 1, 7_654_321] {
         let bytes = noise(9, len);
         let mut content = ContentWriter::new(&writer);
@@ -116,12 +116,12 @@ fn the_same_bytes_give_the_same_content_however_they_come() {
 fn an_edit_stores_little_again() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let mut bytes = noise(1, 20 << 20);
     put(&writer, &bytes).unwrap();
     writer.finish().unwrap();
     bytes.splice((10 << 20)..(10 << 20), *b"inserted");
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     put(&writer, &bytes).unwrap();
     let written = writer.finish().unwrap();
     assert!(written.raw_bytes < 3 << 20, "{written:?}");
@@ -142,7 +142,7 @@ fn sparse(writer: &Writer, pieces: u64, changed: Option<u64>) -> Content {
 fn a_manifest_of_many_parts_has_levels_and_an_edit_rewrites_one_of_each() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let content = sparse(&writer, 10_000, None);
     writer.finish().unwrap();
     let Content::Sparse { manifest: id, data_bytes: 80_000 } = content else { panic!("{content:?}") };
@@ -158,7 +158,7 @@ fn a_manifest_of_many_parts_has_levels_and_an_edit_rewrites_one_of_each() {
         assert_eq!(data, Some((piece + 1) * step).filter(|at| *at < len));
         assert_eq!(store.seek(&content, len, piece * step, Whence::Hole).unwrap(), Some(piece * step + 8));
     }
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     assert_ne!(sparse(&writer, 10_000, Some(5_000)), content);
     let written = writer.finish().unwrap();
     assert!(written.objects <= 4, "{written:?}");
@@ -168,7 +168,7 @@ fn a_manifest_of_many_parts_has_levels_and_an_edit_rewrites_one_of_each() {
 fn content_shorter_than_its_file_is_damage() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let whole = put(&writer, b"abc").unwrap();
     let parts = put(&writer, &noise(1, 2 << 20)).unwrap();
     let leaf = writer.put_node(&Node::Leaf(aether::model::Leaf::default())).unwrap();

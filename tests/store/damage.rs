@@ -23,7 +23,7 @@ impl Sample {
     fn new() -> Self {
         let dir = tempdir().unwrap();
         let store = open(dir.path());
-        let writer = store.writer().unwrap();
+        let writer = store.hold().unwrap().writer().unwrap();
         // Chunks this long have blocks of their own, and these compress to a few bytes.
         let mut contents: Vec<Vec<u8>> = (1..4).map(|byte| vec![byte; 150_000]).collect();
         contents.extend([b"small".to_vec(), Vec::new(), noise(1, 60)]);
@@ -119,7 +119,7 @@ fn an_abandoned_pack_is_finished_up_to_its_last_whole_block() {
         let left = dir.path().join("packs/tmp-0123456789abcdef.pack");
         fs::write(&left, &sample.bytes[..len]).unwrap();
         let store = open(dir.path());
-        let writer = store.writer().unwrap();
+        let writer = store.hold().unwrap().writer().unwrap();
         assert!(!left.exists(), "the pack cut at {len} is left lying about");
         let kept = total - sample.damaged(&store);
         assert!(kept >= kept_before, "fewer objects at length {len}");
@@ -138,9 +138,9 @@ fn an_abandoned_pack_is_finished_up_to_its_last_whole_block() {
 fn a_pack_that_is_being_written_is_left_alone() {
     let dir = tempdir().unwrap();
     let (one, two) = (open(dir.path()), open(dir.path()));
-    let first = one.writer().unwrap();
+    let first = one.hold().unwrap().writer().unwrap();
     let id = first.put_chunk(&noise(1, 300_000)).unwrap();
-    let second = two.writer().unwrap();
+    let second = two.hold().unwrap().writer().unwrap();
     assert_eq!(packs(dir.path()).len(), 1);
     second.put_chunk(&noise(2, 300_000)).unwrap();
     second.finish().unwrap();
@@ -152,10 +152,10 @@ fn a_pack_that_is_being_written_is_left_alone() {
 fn a_dropped_writer_leaves_its_work_to_the_next() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     writer.put_chunk(&noise(1, 1000)).unwrap();
     drop(writer);
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     writer.put_chunk(&noise(1, 1000)).unwrap();
     assert_eq!(writer.finish().unwrap().deduplicated, 1);
 }
@@ -207,7 +207,7 @@ fn a_second_copy_serves_when_the_first_is_damaged() {
     let sample = Sample::new();
     let dir = tempdir().unwrap();
     let (one, two) = (open(dir.path()), open(dir.path()));
-    let (first, second) = (one.writer().unwrap(), two.writer().unwrap());
+    let (first, second) = (one.hold().unwrap().writer().unwrap(), two.hold().unwrap().writer().unwrap());
     let bytes = noise(5, 500);
     let id = first.put_chunk(&bytes).unwrap();
     second.put_chunk(&bytes).unwrap();
@@ -236,7 +236,7 @@ fn a_pack_of_a_newer_version_is_not_touched() {
     fs::write(packs.join("tmp-00.pack"), &newer).unwrap();
     fs::write(packs.join(format!("{}.pack", "0".repeat(64))), &newer).unwrap();
     let store = open(dir.path());
-    let id = store.writer().unwrap().put_chunk(b"a").unwrap();
+    let id = store.hold().unwrap().writer().unwrap().put_chunk(b"a").unwrap();
     assert_eq!(&store.chunk(id).unwrap()[..], b"a");
     let missing = ChunkId(aether::model::ObjectId([7; 32]));
     let error = store.chunk(missing).unwrap_err().to_string();

@@ -109,6 +109,9 @@ impl DiskFile for FaultyFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.1.try_lock()
     }
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.1.try_lock_shared()
+    }
 }
 
 fn faulty(dir: &Path, faults: &Arc<Faulty>) -> Store {
@@ -117,7 +120,7 @@ fn faulty(dir: &Path, faults: &Arc<Faulty>) -> Store {
 
 /// Stores several blocks of chunks, and nodes.
 fn import(store: &Store) -> Result<Vec<(ChunkId, Vec<u8>)>, StoreError> {
-    let writer = store.writer()?;
+    let writer = store.hold()?.writer()?;
     let mut chunks = Vec::new();
     for seed in 1..5 {
         let bytes = noise(seed, 200_000);
@@ -134,7 +137,7 @@ fn a_disk_that_fills_up_at_any_write_harms_nothing_and_can_be_gone_on_with() {
     for left in 0.. {
         let dir = tempdir().unwrap();
         let before = open(dir.path());
-        let writer = before.writer().unwrap();
+        let writer = before.hold().unwrap().writer().unwrap();
         let old = writer.put_chunk(b"before").unwrap();
         writer.finish().unwrap();
         let faults = Faulty::new(left);

@@ -15,7 +15,7 @@ const CHANGED: &str = "the on-disk format changed: that needs a new format versi
 fn the_bytes_of_a_pack_are_fixed() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     // Nothing here compresses, so that no version of zstd has a say.
     writer.put_chunk(&noise(1, 100)).unwrap();
     writer.put_chunk(&noise(2, 10)).unwrap();
@@ -42,7 +42,7 @@ fn the_bytes_of_a_pack_are_fixed() {
 fn the_cut_points_of_content_are_fixed() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let Content::Manifest(id) = content::put(&writer, &noise(1, 3_000_000)).unwrap() else { panic!("one chunk") };
     writer.finish().unwrap();
     let Node::Manifest(manifest) = &*store.load(id).unwrap() else { panic!("no manifest") };
@@ -61,7 +61,7 @@ fn the_split_of_a_directory_and_its_hashes_are_fixed() {
         body: Body::File(Content::Hole),
         xattrs: None,
     };
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let made = tree::write_dir(&writer, (0..5_000).map(entry).collect()).unwrap();
     writer.finish().unwrap();
     let Node::Branch(branch) = &*store.load(made.node).unwrap() else { panic!("not split") };

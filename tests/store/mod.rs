@@ -4,6 +4,7 @@ mod content;
 mod damage;
 mod faults;
 mod golden;
+mod holds;
 mod round_trip;
 mod threads;
 mod tree;

@@ -11,7 +11,7 @@ use super::{noise, open};
 fn a_chunk_is_read_back_here_and_by_another_store() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let bytes = noise(1, 1000);
     let id = writer.put_chunk(&bytes).unwrap();
     let node = writer.put_node(&Node::Leaf(Leaf::default())).unwrap();
@@ -28,7 +28,7 @@ fn equal_objects_are_stored_once() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
     for round in 0..3 {
-        let writer = store.writer().unwrap();
+        let writer = store.hold().unwrap().writer().unwrap();
         for _ in 0..2 {
             writer.put_chunk(&noise(1, 5000)).unwrap();
         }
@@ -42,7 +42,7 @@ fn equal_objects_are_stored_once() {
 fn a_small_writer_makes_one_pack() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     writer.put_chunk(b"content").unwrap();
     writer.put_node(&Node::Leaf(Leaf::default())).unwrap();
     writer.finish().unwrap();
@@ -53,7 +53,7 @@ fn a_small_writer_makes_one_pack() {
 fn large_content_is_read_back() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let bytes = noise(3, 5_000_000);
     let content = content::put(&writer, &bytes).unwrap();
     writer.finish().unwrap();

@@ -13,7 +13,7 @@ use super::{noise, open};
 fn threads_share_a_writer_and_an_object_is_stored_once() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let put = |from: u64| (0..400).map(|at| writer.put_chunk(&noise((from + at) % 500, 2_000)).unwrap()).collect();
     let ids: Vec<Vec<_>> = std::thread::scope(|scope| {
         let threads: Vec<_> = [0, 100, 200, 300].map(|from| scope.spawn(move || put(from))).into_iter().collect();
@@ -37,7 +37,7 @@ fn two_stores_write_at_once_and_see_each_other() {
                 scope.spawn(move || {
                     let mut ids = Vec::new();
                     for round in 0..5 {
-                        let writer = store.writer().unwrap();
+                        let writer = store.hold().unwrap().writer().unwrap();
                         ids.extend((0..20).map(|at| writer.put_chunk(&noise(round * 10 + at, 3_000)).unwrap()));
                         writer.finish().unwrap();
                     }
@@ -55,7 +55,7 @@ fn two_stores_write_at_once_and_see_each_other() {
 #[test]
 fn a_store_without_room_for_caches_still_reads() {
     let dir = tempdir().unwrap();
-    let writer = open(dir.path()).writer().unwrap();
+    let writer = open(dir.path()).hold().unwrap().writer().unwrap();
     let bytes = noise(3, 3_000_000);
     let made = content::put(&writer, &bytes).unwrap();
     writer.finish().unwrap();
@@ -82,7 +82,7 @@ fn stores_that_are_opened_at_once_where_there_was_none_do_not_meet_a_lock() {
                 let (dir, together) = (dir.path(), &together);
                 scope.spawn(move || {
                     together.wait();
-                    let writer = open(dir).writer().unwrap();
+                    let writer = open(dir).hold().unwrap().writer().unwrap();
                     writer.put_chunk(&noise(at, 500)).unwrap();
                     writer.finish().unwrap();
                 });

@@ -32,7 +32,7 @@ fn many(numbers: impl IntoIterator<Item = u32>) -> Vec<Entry> {
 }
 
 fn write(store: &Store, entries: Vec<Entry>) -> (DirRef, u64) {
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let dir = tree::write_dir(&writer, entries).unwrap();
     (dir, writer.finish().unwrap().objects)
 }
@@ -108,7 +108,7 @@ fn order_does_not_matter_and_a_name_can_be_there_once() {
     let (one, _) = write(&store, many(0..50));
     let (two, objects) = write(&store, many((0..50).rev()));
     assert_eq!((one, objects), (two, 0));
-    let twice = tree::write_dir(&store.writer().unwrap(), many([1, 1]));
+    let twice = tree::write_dir(&store.hold().unwrap().writer().unwrap(), many([1, 1]));
     assert!(matches!(twice, Err(StoreError::DuplicateName(_))));
 }
 
@@ -171,7 +171,7 @@ fn sample_tree(writer: &Writer) -> RootId {
 fn a_walk_visits_every_path_in_order_and_steps_over_what_it_is_told() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let root = sample_tree(&writer);
     writer.finish().unwrap();
     let walk = |over: &[u8]| {
@@ -196,7 +196,7 @@ fn a_walk_visits_every_path_in_order_and_steps_over_what_it_is_told() {
 fn a_node_of_another_form_is_damage() {
     let dir = tempdir().unwrap();
     let store = open(dir.path());
-    let writer = store.writer().unwrap();
+    let writer = store.hold().unwrap().writer().unwrap();
     let root = sample_tree(&writer);
     let leaf = writer.put_node(&Node::Leaf(Leaf::default())).unwrap();
     writer.finish().unwrap();

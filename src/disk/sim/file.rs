@@ -148,6 +148,25 @@ impl DiskFile for SimFile {
         let handle = self.handle;
         let mut state = self.state.lock();
         let inode = self.inode(&mut state);
-        Ok(*inode.locked_by.get_or_insert(handle) == handle)
+        if inode.shared_by.iter().any(|other| *other != handle) {
+            return Ok(false);
+        }
+        let has = *inode.locked_by.get_or_insert(handle) == handle;
+        if has {
+            inode.shared_by.clear();
+        }
+        Ok(has)
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        let handle = self.handle;
+        let mut state = self.state.lock();
+        let inode = self.inode(&mut state);
+        if inode.locked_by.is_some_and(|other| other != handle) {
+            return Ok(false);
+        }
+        inode.locked_by = None;
+        inode.shared_by.insert(handle);
+        Ok(true)
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct SimInode {
     pub named: bool,
     /// The handle that holds the lock.
     pub locked_by: Option<u64>,
+    /// The handles that share it.
+    pub shared_by: BTreeSet<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +88,7 @@ impl State {
             if file.locked_by == Some(handle) {
                 file.locked_by = None;
             }
+            file.shared_by.remove(&handle);
         }
         self.forget_unused(number);
     }

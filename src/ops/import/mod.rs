@@ -30,7 +30,7 @@ pub use error::{ImportError, LeftOut, Unreadable, WhyLeftOut, WhyUnreadable};
 
 use crate::model::{BytePath, Root, RootId};
 use crate::ops::rules::Globs;
-use crate::store::{Store, Writer, Written};
+use crate::store::{Hold, Store, Writer, Written};
 
 use origin::Origin;
 use plan::Plan;
@@ -111,18 +111,20 @@ pub struct ImportStats {
     pub written: Written,
 }
 
-/// Imports the directory `origin`. What is as it was in `previous`, by size, times and inode, is not opened.
+/// Imports the directory `origin`. What is as it was in `previous`, by size, times and inode, is not opened. The hold
+/// was taken before `previous` was looked up, and is kept until a row refers to the new root.
 ///
 /// # Errors
 /// [`ImportError`]. What was stored until then stays in the store, for the next import to find.
 pub fn import_dir(
-    store: &Store,
+    hold: &Hold,
     origin: &Path,
     previous: Option<RootId>,
     options: &ImportOptions,
     progress: &dyn ImportProgress,
     cancel: &AtomicBool,
 ) -> Result<Imported, ImportError> {
+    let store = hold.store();
     // A previous root that is damaged is none: the import then reads everything.
     let previous = previous.and_then(|id| store.root(id).ok());
     let context = context(store, origin, previous.as_ref(), options, progress, cancel)?;
@@ -134,7 +136,7 @@ pub fn import_dir(
     }
     let plan = Plan::new(&tree);
 
-    let writer = store.writer()?;
+    let writer = hold.writer()?;
     match store_tree(&context, &writer, &mut tree, &plan, options.skip_unreadable) {
         Ok((root, mut stats)) => {
             stats.written = writer.finish()?;

@@ -64,6 +64,24 @@ pub(super) const TMP_PREFIX: &str = "tmp-";
 /// What the file names of all packs end with.
 pub(super) const SUFFIX: &str = ".pack";
 
+/// What the names of packs begin with that a collection has condemned: no look-up leads to them, but they can be read.
+pub(super) const GONE_PREFIX: &str = "gone-";
+/// What the names of packs begin with that are being deleted.
+pub(super) const DEAD_PREFIX: &str = "dead-";
+
+/// The name that a condemned or deleted pack had.
+pub(super) fn former_name(path: &std::path::Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.strip_prefix(GONE_PREFIX).or_else(|| name.strip_prefix(DEAD_PREFIX))?;
+    finished_name(std::path::Path::new(name)).map(|_| name)
+}
+
+/// The name that a condemned pack had.
+pub(super) fn condemned_name(path: &std::path::Path) -> Option<&str> {
+    former_name(path)
+        .filter(|_| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(GONE_PREFIX)))
+}
+
 /// The pack's file name if it is that of a finished pack.
 pub(super) fn finished_name(path: &std::path::Path) -> Option<&str> {
     let name = path.file_name()?.to_str()?;
