@@ -12,10 +12,16 @@ mod fixture;
 #[allow(dead_code)]
 #[path = "generated/parts.rs"]
 mod generated;
+#[path = "mounted/isolation.rs"]
+mod isolation;
 #[path = "mounted/like_a_disk.rs"]
 mod like_a_disk;
 #[path = "mounted/memory.rs"]
 mod memory;
+#[path = "mounted/places.rs"]
+mod places;
+#[path = "mounted/privileges.rs"]
+mod privileges;
 #[path = "mounted/process.rs"]
 mod process;
 #[path = "mounted/real_tools.rs"]

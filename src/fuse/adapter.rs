@@ -450,11 +450,13 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+    fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let _turn = self.turn(Op::Listxattr);
         match self.files.listxattr(ino.0) {
             Ok(names) => {
-                let list: Vec<u8> = names.iter().flat_map(|name| name.iter().copied().chain([0])).collect();
+                // The kernel keeps their values from ordinary users, but leaves the names to the file system.
+                let shown = names.iter().filter(|name| req.uid() == 0 || !name.starts_with(b"trusted."));
+                let list: Vec<u8> = shown.flat_map(|name| name.iter().copied().chain([0])).collect();
                 reply_xattr(reply, size, &list);
             }
             Err(error) => reply.error(reply_errno(&error)),

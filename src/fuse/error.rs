@@ -40,6 +40,10 @@ pub enum MountError {
     InsideMount { path: PathBuf, mount: PathBuf },
     #[error("`{}` contains the data directory `{}`", .path.display().to_string().escape_debug(), .data.display().to_string().escape_debug())]
     HidesData { path: PathBuf, data: PathBuf },
+    #[error("`{}` contains the runtime directory `{}`", .path.display().to_string().escape_debug(), .run.display().to_string().escape_debug())]
+    HidesRun { path: PathBuf, run: PathBuf },
+    #[error("`{}` is relative to the working directory, which is gone", .path.display().to_string().escape_debug())]
+    NoWorkingDir { path: PathBuf },
     #[error("`{}` is a mount point already", .path.display().to_string().escape_debug())]
     AlreadyMounted { path: PathBuf },
     #[error("nothing of ours is mounted at `{}`", .path.display().to_string().escape_debug())]
@@ -62,10 +66,11 @@ impl MountError {
             Self::Denied { .. } => "mount-denied",
             Self::Io { .. } => "io",
             Self::Handshake(_) => "fuse-handshake",
-            Self::Missing { .. } => "mount-point-missing",
+            Self::Missing { .. } | Self::NoWorkingDir { .. } => "mount-point-missing",
             Self::NotADirectory { .. } => "mount-point-not-a-directory",
             Self::NotEmpty { .. } => "mount-point-not-empty",
             Self::InsideData { .. } | Self::HidesData { .. } => "mount-point-in-data",
+            Self::HidesRun { .. } => "mount-point-over-runtime",
             Self::InsideMount { .. } => "mount-point-in-mount",
             Self::AlreadyMounted { .. } => "already-mounted",
             Self::NotMounted { .. } => "not-mounted",
@@ -86,8 +91,9 @@ impl MountError {
             Self::AllowOtherDenied => vec!["as root, add the line `user_allow_other` to `/etc/fuse.conf`".into()],
             Self::Denied { .. } => vec!["in a container, mounting needs `--cap-add SYS_ADMIN`".into()],
             Self::Missing { .. } => vec!["make the directory, or its parent, first".into()],
-            Self::NotEmpty { .. } => vec!["name an empty directory, or pass `--nonempty` to cover its content".into()],
-            Self::InsideData { .. } | Self::HidesData { .. } | Self::InsideMount { .. } => {
+            Self::NotEmpty { .. } => vec!["name an empty directory, or pass `--cover` to cover its content".into()],
+            Self::NoWorkingDir { .. } => vec!["change to a directory that exists, or name an absolute path".into()],
+            Self::InsideData { .. } | Self::HidesData { .. } | Self::HidesRun { .. } | Self::InsideMount { .. } => {
                 vec!["name a directory elsewhere".into()]
             }
             Self::AlreadyMounted { .. } => vec!["unmount it first, or name another directory".into()],

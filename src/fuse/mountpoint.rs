@@ -15,6 +15,8 @@ use super::mountinfo::MountTable;
 pub struct Forbidden<'a> {
     /// The data directory, resolved.
     pub data_dir: &'a Path,
+    /// The directory with the sockets of mount processes, resolved. Mount points of ours may be inside of it.
+    pub run_dir: &'a Path,
     /// What is mounted.
     pub table: &'a MountTable,
 }
@@ -31,6 +33,9 @@ impl Forbidden<'_> {
         }
         if self.data_dir.starts_with(path) {
             return Err(MountError::HidesData { path: own, data });
+        }
+        if self.run_dir.starts_with(path) {
+            return Err(MountError::HidesRun { path: own, run: self.run_dir.to_owned() });
         }
         match self.table.containing(path).filter(|entry| entry.is_ours()) {
             Some(entry) if entry.mount_point == path => Err(MountError::AlreadyMounted { path: own }),
@@ -103,7 +108,8 @@ mod tests {
 
     fn check(path: &str) -> Result<(), MountError> {
         let table = MountTable::parse(TABLE);
-        Forbidden { data_dir: Path::new("/data/aether"), table: &table }.check(Path::new(path))
+        Forbidden { data_dir: Path::new("/data/aether"), run_dir: Path::new("/run/aether"), table: &table }
+            .check(Path::new(path))
     }
 
     #[test]
@@ -112,6 +118,9 @@ mod tests {
         assert!(matches!(check("/data"), Err(MountError::HidesData { .. })));
         assert!(matches!(check("/mnt/a"), Err(MountError::AlreadyMounted { .. })));
         assert!(matches!(check("/mnt/a/b"), Err(MountError::InsideMount { .. })));
+        assert!(matches!(check("/run"), Err(MountError::HidesRun { .. })));
+        assert!(matches!(check("/run/aether"), Err(MountError::HidesRun { .. })));
+        assert!(check("/run/aether/mnt/a").is_ok());
         assert!(check("/mnt/ab").is_ok());
         assert!(check("/data/aether2").is_ok());
     }
@@ -121,7 +130,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let home = fs::canonicalize(dir.path()).expect("it is there");
         let table = MountTable::default();
-        let forbidden = Forbidden { data_dir: Path::new("/nowhere/data"), table: &table };
+        let forbidden =
+            Forbidden { data_dir: Path::new("/nowhere/data"), run_dir: Path::new("/nowhere/run"), table: &table };
         let prepare = |name: &str, cover| MountPoint::prepare(&home.join(name), cover, &forbidden);
 
         let made = prepare("new", false).expect("made");

@@ -53,6 +53,14 @@ pub enum Error {
         /// The source.
         name: String,
     },
+    /// A session of the source is mounted where its origin is.
+    #[error("the origin of source `{name}` is covered by a mount of its own at `{}`", .at.display())]
+    OriginCovered {
+        /// The source.
+        name: String,
+        /// Where.
+        at: PathBuf,
+    },
     /// A file or directory could not be used.
     #[error("`{}`: {source}", .path.display())]
     Io {
@@ -146,7 +154,7 @@ impl Error {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
             Self::SourceInUse { .. } | Self::HasChanges { .. } => Kind::Refused,
-            Self::Mounted { .. } => Kind::Busy,
+            Self::Mounted { .. } | Self::OriginCovered { .. } => Kind::Busy,
             Self::NotMounted { .. } => Kind::NotFound,
             Self::Live(error) => live_kind(error),
             Self::Interrupted => Kind::Interrupted,
@@ -162,6 +170,7 @@ impl Error {
             Self::Import(error) => import_code(error),
             Self::Store(error) => error.code(),
             Self::NoOrigin { .. } => "no-origin",
+            Self::OriginCovered { .. } => "origin-covered",
             Self::Io { .. } => "io",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
@@ -200,6 +209,7 @@ impl Error {
             Self::SourceInUse { .. } => {
                 vec!["`--force` deletes it all the same; the sessions keep their content".into()]
             }
+            Self::OriginCovered { at, .. } => vec![format!("`aether session unmount {}` first", at.display())],
             Self::Mounted { name, .. } => vec![format!("`aether session unmount {name}` first")],
             Self::HasChanges { name } => {
                 vec![format!("`aether status {name}` shows them; `--yes` deletes them for good")]

@@ -218,11 +218,15 @@ fn refuse_second(run: &RunDir, id: &str, name: &str) -> Result<()> {
 fn mount_point(cx: &Context, request: &Request, run: &RunDir, name: &str) -> Result<MountPoint> {
     let table = MountTable::read().map_err(at(Path::new("/proc/self/mountinfo")))?;
     let data_dir = std::fs::canonicalize(&cx.paths.data).unwrap_or_else(|_| cx.paths.data.clone());
-    let forbidden = Forbidden { data_dir: &data_dir, table: &table };
+    let run_dir = std::fs::canonicalize(run.path()).unwrap_or_else(|_| run.path().to_owned());
+    let forbidden = Forbidden { data_dir: &data_dir, run_dir: &run_dir, table: &table };
     let prepare = |path: &Path| MountPoint::prepare(path, request.cover, &forbidden).map_err(Failure::from);
     if let Some(dir) = &request.dir {
-        let dir = cx.cwd.as_ref().map_or_else(|| dir.clone(), |cwd| cwd.join(dir));
-        return Ok(prepare(&dir)?);
+        return Ok(match &cx.cwd {
+            Some(cwd) => prepare(&cwd.join(dir))?,
+            None if dir.is_absolute() => prepare(dir)?,
+            None => return Err(Failure::from(MountError::NoWorkingDir { path: dir.clone() }).into()),
+        });
     }
     let parent = run.join("mnt");
     DirBuilder::new().recursive(true).mode(0o700).create(&parent).map_err(at(&parent))?;

@@ -79,14 +79,14 @@ fn code_of(status: ExitStatus) -> u8 {
 }
 
 fn unmount(cx: &mut Context, mount: &Mount, told: &mut dyn FnMut(&str)) -> Result<()> {
-    let mut result = session_unmount::run(cx, Some(&mount.tag), Way::Plain);
+    let mut result = session_unmount::run(cx, Some(mount.tag.as_ref()), Way::Plain);
     // What the command started in the background may be about to end.
     for patience in PATIENCE {
         match &result {
             Err(error) if error.code() == "busy" => std::thread::sleep(patience),
             _ => break,
         }
-        result = session_unmount::run(cx, Some(&mount.tag), Way::Plain);
+        result = session_unmount::run(cx, Some(mount.tag.as_ref()), Way::Plain);
     }
     match result {
         Ok(_) | Err(Error::NotMounted { .. }) => Ok(()),

@@ -1,5 +1,7 @@
 //! Unmounting, also what hangs or whose process is gone.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ pub enum Way {
 ///
 /// # Errors
 /// Nothing of that name is mounted; somebody uses it (their processes are named); the process does not end.
-pub fn run(cx: &mut Context, key: Option<&str>, way: Way) -> Result<Vec<PathBuf>> {
+pub fn run(cx: &mut Context, key: Option<&OsStr>, way: Way) -> Result<Vec<PathBuf>> {
     let run = run_dir(cx)?;
     let found = find(cx, &run, key)?;
     let places = found.into_iter().map(|found| unmount(&run, found, way)).collect::<Result<_>>()?;
@@ -61,23 +63,24 @@ fn unmount(run: &RunDir, (record, state): (MountRecord, MountState), way: Way) -
     Ok(record.mount_point)
 }
 
-fn find(cx: &mut Context, run: &RunDir, key: Option<&str>) -> Result<Vec<(MountRecord, MountState)>> {
+fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Result<Vec<(MountRecord, MountState)>> {
     let mounts = daemon::mounts(run)?;
     if let Some(key) = key {
         let path = cx.cwd.as_ref().map_or_else(|| PathBuf::from(key), |cwd| cwd.join(key));
-        let tag = match names::resolve_revision(cx.catalog()?.view(), key) {
-            Ok((source, revision)) if key.contains('@') => revision_tag(&source.id, revision.number),
-            _ => key.to_owned(),
+        let tag = match key.to_str().filter(|key| key.contains('@')) {
+            Some(at) => names::resolve_revision(cx.catalog()?.view(), at)
+                .map_or_else(|_| at.to_owned(), |(source, revision)| revision_tag(&source.id, revision.number)),
+            None => key.to_string_lossy().into_owned(),
         };
         // A word without a slash is a name, whatever directory of that name there is.
-        let is_path = key.contains('/') || key == "." || key == "..";
+        let is_path = key.as_bytes().contains(&b'/') || key == "." || key == "..";
         let is_named = |record: &MountRecord| record.tag == tag || is_path && same_place(&record.mount_point, &path);
         let named: Vec<_> = mounts.iter().filter(|(record, _)| is_named(record)).collect();
         if !named.is_empty() {
             return Ok(named.into_iter().cloned().collect());
         }
     }
-    let session = cx.resolve_session(key)?;
+    let session = cx.resolve_session(key.map(OsStr::to_string_lossy).as_deref())?;
     let found: Vec<_> = mounts.into_iter().filter(|(record, _)| record.tag == session.id).collect();
     if found.is_empty() {
         return Err(Error::NotMounted { name: session.name });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::catalog::{ImportSettings, NewRevision, NewSource, SourceKind};
+use crate::catalog::{ImportSettings, NewRevision, NewSource, Source, SourceKind};
 use crate::model::RootId;
 use crate::store::Hold;
 
@@ -91,6 +91,7 @@ pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceIm
     let Some(origin) = info.source.origin.clone() else {
         return Err(Error::NoOrigin { name: info.source.name });
     };
+    refuse_covered(cx, &info.source, &origin)?;
     let previous = info.newest.as_ref().map(|revision| revision.root);
     let (revision, files_read) = import(cx, &hold, &origin, previous, &info.source.import, watch)?;
     let changed = previous != Some(revision.root);
@@ -98,6 +99,20 @@ pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceIm
         cx.write(|tx| Ok(tx.create_revision(&info.source.id, &revision)?))?;
     }
     Ok(SourceImport { info: show(cx, &info.source.id)?, changed, left_out: revision.left_out, files_read })
+}
+
+/// A session of the source, or a revision, that is mounted over the origin is not the origin: its own changes would come
+/// back as what happened to the directory.
+fn refuse_covered(cx: &mut Context, source: &Source, origin: &Path) -> Result<()> {
+    let table = mounts::table()?;
+    let Some((entry, tag)) = table.containing(origin).and_then(|entry| Some((entry, entry.tag()?))) else {
+        return Ok(());
+    };
+    let sessions = cx.catalog()?.view().sessions_on(&source.id)?;
+    if tag.starts_with(&format!("{}@", source.id)) || sessions.iter().any(|session| session.id == tag) {
+        return Err(Error::OriginCovered { name: source.name.clone(), at: entry.mount_point.clone() });
+    }
+    Ok(())
 }
 
 /// The directory without symbolic links, so that a later refresh finds the same one.

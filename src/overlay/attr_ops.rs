@@ -111,14 +111,14 @@ fn apply(attr: &mut Attr, set: &SetAttr, caller: Caller) {
         SetTime::At(time) => time,
     };
     let owner_set = set.uid.is_some() || set.gid.is_some();
+    if (owner_set || set.kill_priv) && attr.kind != Kind::Dir {
+        attr.perm = without_privileges(attr, caller);
+    }
     attr.uid = set.uid.unwrap_or(attr.uid);
     attr.gid = set.gid.unwrap_or(attr.gid);
-    if (owner_set || set.kill_priv) && attr.kind != Kind::Dir {
-        attr.perm = without_privileges(attr.perm);
-    }
     if let Some(size) = set.size {
         if caller.uid != 0 {
-            attr.perm = without_privileges(attr.perm);
+            attr.perm = without_privileges(attr, caller);
         }
         attr.mtime = caller.now;
         attr.size = size;

@@ -130,9 +130,10 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         let prepare = |txn: &mut Txn<'_>| {
             ready_to_write(txn, ino)?;
             if kill_priv {
-                let perm = txn.attr(ino)?.perm;
-                if without_privileges(perm) != perm {
-                    txn.draft(ino)?.attr.perm = without_privileges(perm);
+                let attr = txn.attr(ino)?;
+                let perm = without_privileges(&attr, caller);
+                if perm != attr.perm {
+                    txn.draft(ino)?.attr.perm = perm;
                 }
             }
             Ok(())
@@ -188,7 +189,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
             attr.mtime = now;
             attr.ctime = now;
             if caller.uid != 0 {
-                attr.perm = without_privileges(attr.perm);
+                attr.perm = without_privileges(attr, caller);
             }
             let stop = end.min(attr.size);
             if (punch || zero) && offset < stop {

@@ -276,10 +276,15 @@ pub(super) const S_ISUID: u16 = 0o4000;
 pub(super) const S_ISGID: u16 = 0o2000;
 pub(super) const S_IXGRP: u16 = 0o0010;
 
-/// The permission bits that stay when somebody without privilege changes a file (`setattr_should_drop_suidgid`).
-pub(super) fn without_privileges(perm: u16) -> u16 {
-    let perm = perm & !S_ISUID;
-    if perm & S_IXGRP != 0 { perm & !S_ISGID } else { perm }
+/// The permission bits that stay when the caller, who has no privilege of that kind, changes a file or its owner
+/// (`setattr_should_drop_suidgid` and `setattr_should_drop_sgid` in the kernel).
+///
+/// Set-gid without the group's execute bit is no privilege, but a mark that only members of the group may leave. Of the
+/// caller's groups one is known, so a member by another one loses the mark too.
+pub(super) fn without_privileges(attr: &Attr, caller: Caller) -> u16 {
+    let perm = attr.perm & !S_ISUID;
+    let is_member = caller.uid == 0 || caller.gid == attr.gid;
+    if perm & S_IXGRP != 0 || !is_member { perm & !S_ISGID } else { perm }
 }
 
 fn checked_name(name: &[u8]) -> Result<Name, Stop> {

@@ -14,7 +14,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use crate::fixture::skipped;
 use crate::memory::Memory;
 
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// Runs a shell command as an ordinary user, who must succeed.
 pub fn as_nobody(script: &str) {

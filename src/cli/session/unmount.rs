@@ -1,5 +1,7 @@
 //! `aether session unmount`, and `aether unmount`
 
+use std::ffi::OsString;
+
 use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
@@ -20,7 +22,7 @@ Examples:
 pub(crate) struct Args {
     /// The session, a mounted revision, or a mount point (with a slash); the current session if it is left out
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
-    mount: Option<String>,
+    mount: Option<OsString>,
     /// Unmount everything that is mounted from this data directory
     #[arg(long, conflicts_with = "mount")]
     all: bool,
