@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{NameError, ObjectType};
+use super::{NameError, ObjectType, UndoError};
 
 /// Why the catalog could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,9 @@ pub enum Error {
         /// The rule it breaks.
         why: NameError,
     },
+    /// An operation cannot be undone or redone.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
     /// A newer version of the program wrote the catalog.
     #[error("the catalog `{}` was written by a newer version of aether (format {found}, this one knows {known})", .path.display())]
     Future {

@@ -1,5 +1,7 @@
 //! The history: one line for each thing that changed. Lines are added, never edited.
 
+use rusqlite::Row;
+
 use super::{Error, ObjectType, Tx, View};
 
 /// One line of the history.
@@ -15,6 +17,8 @@ pub struct Event {
     pub actor: String,
     /// What happened, as `object.verb`.
     pub what: String,
+    /// What kind of object it happened to.
+    pub object_kind: String,
     /// The id of the object it happened to.
     pub object_id: String,
     /// More, as a JSON object.
@@ -27,34 +31,107 @@ impl Tx<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn event(&self, what: &str, kind: ObjectType, id: &str, details: &serde_json::Value) -> Result<(), Error> {
+        self.event_of(what, kind.word(), id, details)
+    }
+
+    /// Adds a line about an object whose kind is given as a word.
+    pub(super) fn event_of(
+        &self,
+        what: &str,
+        object_kind: &str,
+        id: &str,
+        details: &serde_json::Value,
+    ) -> Result<(), Error> {
         let act = self.act();
         self.execute(
             "INSERT INTO event (operation, time_ns, actor, type, object_kind, object_id, details)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            (self.operation(), act.now_ns, &act.actor, what, kind.word(), id, details.to_string()),
+            (self.operation(), act.now_ns, &act.actor, what, object_kind, id, details.to_string()),
         )?;
         Ok(())
     }
 }
 
+/// Which lines of the history are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only lines after this one.
+    pub after: i64,
+    /// Only lines of this time and later, in nanoseconds since the Unix epoch.
+    pub since_ns: Option<i64>,
+    /// Only lines before this time.
+    pub until_ns: Option<i64>,
+    /// Only this type; `*` stands for anything, as in `session.*`.
+    pub what: Option<String>,
+    /// Only lines about the object of this id.
+    pub object_id: Option<String>,
+    /// Only lines of this operation.
+    pub operation: Option<i64>,
+    /// At most so many. The newest of them, unless `after` or `since_ns` say where to begin.
+    pub limit: Option<u32>,
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
+    Ok(Event {
+        seq: row.get(0)?,
+        operation: row.get(1)?,
+        time_ns: row.get(2)?,
+        actor: row.get(3)?,
+        what: row.get(4)?,
+        object_kind: row.get(5)?,
+        object_id: row.get(6)?,
+        details: row.get(7)?,
+    })
+}
+
 impl View<'_> {
-    /// The history after a line, oldest first.
+    /// Lines of the history, oldest first.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, Error> {
-        let sql = "SELECT seq, operation, time_ns, actor, type, object_id, details FROM event
-                   WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-        self.rows(sql, (after, limit), |row| {
-            Ok(Event {
-                seq: row.get(0)?,
-                operation: row.get(1)?,
-                time_ns: row.get(2)?,
-                actor: row.get(3)?,
-                what: row.get(4)?,
-                object_id: row.get(5)?,
-                details: row.get(6)?,
-            })
-        })
+    pub fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, Error> {
+        let newest = filter.after == 0 && filter.since_ns.is_none();
+        let order = if newest { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT seq, operation, time_ns, actor, type, object_kind, object_id, details FROM event
+             WHERE seq > ?1 AND (?2 IS NULL OR time_ns >= ?2) AND (?3 IS NULL OR time_ns < ?3)
+             AND (?4 IS NULL OR type GLOB ?4) AND (?5 IS NULL OR object_id = ?5) AND (?6 IS NULL OR operation = ?6)
+             ORDER BY seq {order} LIMIT ?7"
+        );
+        let limit = filter.limit.map_or(-1, i64::from);
+        let params =
+            (filter.after, filter.since_ns, filter.until_ns, &filter.what, &filter.object_id, filter.operation, limit);
+        let mut found = self.rows(&sql, params, read)?;
+        if newest {
+            found.reverse();
+        }
+        Ok(found)
+    }
+
+    /// The lines of one operation.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn events_of(&self, operation: i64) -> Result<Vec<Event>, Error> {
+        let sql = "SELECT seq, operation, time_ns, actor, type, object_kind, object_id, details FROM event
+                   WHERE operation = ?1 ORDER BY seq";
+        self.rows(sql, [operation], read)
+    }
+
+    /// The name of the object that a line is about: the one that the line gives, else the one that it has now.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn name_of(&self, event: &Event) -> Result<Option<String>, Error> {
+        let details: serde_json::Value = serde_json::from_str(&event.details).unwrap_or_default();
+        let key = if event.what.ends_with(".rename") { "to" } else { "name" };
+        if let Some(name) = details.get(key).and_then(|name| name.as_str()) {
+            return Ok(Some(name.to_owned()));
+        }
+        let Some(kind) = ObjectType::ALL.into_iter().find(|kind| kind.word() == event.object_kind) else {
+            return Ok(None);
+        };
+        let sql = format!("SELECT name FROM {} WHERE id = ?1", kind.word());
+        self.row(&sql, [&event.object_id], |row| row.get(0))
     }
 }

@@ -6,9 +6,10 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::Error;
 use super::open::APPLICATION_ID;
+use super::undo::capture;
 
 /// Migration `n` brings a catalog of format `n` to format `n + 1`. Only ever add to the end.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_objects.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_objects.sql"), include_str!("migrations/0002_history.sql")];
 
 /// The format that this version writes.
 pub const FORMAT: i64 = MIGRATIONS.len() as i64;
@@ -47,7 +48,9 @@ pub(super) fn run(path: &Path, connection: &mut Connection) -> Result<(), Error>
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         let from = format(path, &transaction)?;
         let Some(migration) = usize::try_from(from).ok().and_then(|at| MIGRATIONS.get(at)) else { break };
+        capture::remove(&transaction).map_err(sql)?;
         transaction.execute_batch(migration).map_err(sql)?;
+        capture::install(&transaction).map_err(sql)?;
         transaction.pragma_update(None, "user_version", from + 1).map_err(sql)?;
         transaction.commit().map_err(sql)?;
     }

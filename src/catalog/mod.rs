@@ -3,7 +3,7 @@
 //! It holds names, numbers and hashes, never file content and never a live delta. Its rules:
 //!
 //! - Every command that changes something is one transaction ([`Catalog::write`]) with one row in `operation`, and a
-//!   line in `event` for each thing that changed. It happened wholly or not at all.
+//!   line in `event` for each thing that changed. It happened wholly or not at all, and can be undone ([`undo`]).
 //! - When [`Catalog::write`] returns, what it did survives a power cut.
 //! - Nothing slow happens inside a write transaction: whoever needs the disk does that first.
 //! - Times, actors and randomness come from the caller, in an [`Act`].
@@ -22,6 +22,7 @@ mod root;
 mod session;
 mod source;
 mod tag;
+mod undo;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -29,16 +30,17 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 pub use error::Error;
-pub use event::Event;
+pub use event::{Event, EventFilter};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
 pub use migrate::FORMAT;
 pub use name::{MAX_BYTES as NAME_MAX_BYTES, NameError, check as check_name};
 pub use open::file_in;
-pub use operation::Operation;
+pub use operation::{Operation, OperationKind};
 pub use revision::{NewRevision, Revision};
 pub use root::RootRef;
 pub use session::{Base, Session, Status};
 pub use source::{ImportSettings, NewSource, Source, SourceKind};
+pub use undo::{Reversal, RowChange, UndoError};
 
 /// Who does something, when, as what, and with which luck.
 #[derive(Clone, Debug)]
@@ -100,9 +102,15 @@ impl Catalog {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| Error::sql(&path, error))?;
         let operation = operation::insert(&View { path: &path, connection: &transaction }, act)?;
+        let untouched = transaction.total_changes();
         let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0 };
         let result = change(&mut tx)?;
-        transaction.commit().map_err(|error| Error::sql(&path, error))?;
+        // A command that found nothing to change is no operation.
+        let end = match transaction.total_changes() == untouched {
+            true => transaction.rollback(),
+            false => transaction.commit(),
+        };
+        end.map_err(|error| Error::sql(&path, error))?;
         Ok(result)
     }
 

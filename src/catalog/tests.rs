@@ -53,7 +53,7 @@ fn what_was_written_is_read_back_by_the_next_process() {
     assert_eq!(catalog.view().revision(&source, Some(1)).unwrap().left_out, new_revision(7).left_out);
     assert!(matches!(catalog.view().revision(&source, Some(3)), Err(Error::NoRevision { newest: Some(2), .. })));
     assert_eq!(catalog.view().operations(10).unwrap().len(), 1);
-    assert_eq!(catalog.view().events(0, 10).unwrap().len(), 3);
+    assert_eq!(catalog.view().events(&EventFilter::default()).unwrap().len(), 3);
     assert!(catalog.problems().unwrap().is_empty());
 }
 
@@ -67,7 +67,7 @@ fn a_failed_command_leaves_no_trace() {
     assert!(matches!(result, Err(Error::Exists { .. })));
     assert!(catalog.view().sources().unwrap().is_empty());
     assert!(catalog.view().operations(10).unwrap().is_empty());
-    assert!(catalog.view().events(0, 10).unwrap().is_empty());
+    assert!(catalog.view().events(&EventFilter::default()).unwrap().is_empty());
 }
 
 #[test]

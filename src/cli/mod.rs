@@ -12,10 +12,13 @@ mod doctor;
 mod exit;
 mod interrupt;
 mod names;
+mod op;
+mod redo;
 mod serve;
 mod session;
 mod source;
 mod trial;
+mod undo;
 
 use std::ffi::OsString;
 
@@ -64,6 +67,9 @@ commands! {
         Mount(session::mount::Args),
         Unmount(session::unmount::Args),
         Run(session::run::Args),
+        Undo(undo::Args),
+        Redo(redo::Args),
+        Op(op::Args),
         Try(trial::Args),
         Demo(demo::Args),
         Doctor(doctor::Args),

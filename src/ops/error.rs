@@ -299,6 +299,7 @@ fn catalog_kind(error: &catalog::Error) -> Kind {
     match error {
         E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } => Kind::NotFound,
         E::Exists { .. } => Kind::Conflict,
+        E::Undo(error) => super::undo::kind(error),
         E::BadName { .. } => Kind::Usage,
         E::Busy { .. } => Kind::Busy,
         E::Damaged { .. } | E::Foreign { .. } => Kind::Damaged,
@@ -313,6 +314,7 @@ fn catalog_code(error: &catalog::Error) -> &'static str {
         E::Ambiguous { .. } => "ambiguous",
         E::NoRevision { .. } => "no-revision",
         E::Exists { .. } => "exists",
+        E::Undo(error) => super::undo::code(error),
         E::BadName { .. } => "bad-name",
         E::Future { .. } => "catalog-from-the-future",
         E::Foreign { .. } => "not-a-catalog",
@@ -326,6 +328,7 @@ fn catalog_code(error: &catalog::Error) -> &'static str {
 fn catalog_hints(error: &catalog::Error) -> Vec<String> {
     use catalog::Error as E;
     match error {
+        E::Undo(error) => super::undo::hints(error),
         E::NotFound { kind, .. } => vec![format!("`aether {kind} list` lists what there is")],
         E::Ambiguous { .. } => vec!["write more of the id, or the name".into()],
         E::NoRevision { source_name, newest: Some(_), .. } => {

@@ -13,6 +13,7 @@ pub mod import;
 pub mod live;
 pub mod mounts;
 pub mod names;
+pub mod op_log;
 pub mod rules;
 pub mod session_changes;
 pub mod session_create;
@@ -29,7 +30,11 @@ pub mod source_list;
 pub mod source_rename;
 
 pub mod trial;
+pub mod undo;
 
-pub use crate::catalog::{Base, ImportSettings, NewSource, ObjectType, Revision, Session, Source, SourceKind, Status};
+pub use crate::catalog::{
+    Base, Event, ImportSettings, NewSource, ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind,
+    Status,
+};
 pub use context::Context;
 pub use error::{Error, Kind};

@@ -8,6 +8,7 @@ mod mounts;
 mod names;
 mod output;
 mod sources;
+mod undoing;
 
 use std::ffi::OsStr;
 use std::fs;

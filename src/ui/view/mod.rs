@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 mod mount;
+mod operation;
 mod session;
 mod source;
 
@@ -16,6 +17,7 @@ pub use config::{PathsView, SettingView};
 pub use demo::StepView;
 pub use doctor::FindingView;
 pub use mount::{MountedView, UnmountedView};
+pub use operation::{OperationView, UndoneView};
 pub use session::{SessionAction, SessionView};
 pub use source::{RevisionView, SourceAction, SourceView};
 

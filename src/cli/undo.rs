@@ -1,0 +1,30 @@
+//! `aether undo`
+
+use super::Run;
+use super::context::Cx;
+use super::exit::{Error, Exit};
+use crate::ops::undo;
+use crate::ui::view::UndoneView;
+
+/// Undo the last command that changed something
+///
+/// Again: the one before it. With a number: that operation, unless something was changed again since; the undo of an
+/// undo brings back what it took. What was made goes to the trash, so nothing is lost by an undo.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether undo
+  aether undo 3")]
+pub(crate) struct Args {
+    /// The operation, by its number in `aether op log`
+    #[arg(value_name = "N")]
+    number: Option<i64>,
+}
+
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let undone = undo::undo(&mut cx.ops, self.number)?;
+        cx.ui.show(&UndoneView::new(&undone))?;
+        Ok(Exit::DONE)
+    }
+}

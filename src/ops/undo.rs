@@ -1,0 +1,133 @@
+//! Undo and redo: putting back what a command changed, in an operation of its own.
+
+use serde_json::Value;
+
+use crate::catalog;
+use crate::catalog::{Operation, Reversal, RowChange, UndoError, View};
+
+use super::error::Result;
+use super::{Context, Error, Kind, mounts};
+
+/// What was undone or redone.
+#[derive(Clone, Debug)]
+pub struct Undone {
+    /// The command that was undone or redone.
+    pub target: Operation,
+    /// Whether it is in effect again.
+    pub is_redo: bool,
+    /// The operation that this was.
+    pub operation: i64,
+    /// The lines that it left in the history, each with the name of its object.
+    pub events: Vec<(catalog::Event, Option<String>)>,
+}
+
+/// Undoes an operation, or else the newest command that is in effect. To undo an undo is to redo.
+///
+/// # Errors
+/// [`UndoError`]; [`Error::Mounted`] when a session would go to the trash that is mounted.
+pub fn undo(cx: &mut Context, seq: Option<i64>) -> Result<Undone> {
+    reverse(cx, &|view| view.to_undo(seq))
+}
+
+/// Redoes what was undone last.
+///
+/// # Errors
+/// As [`undo`].
+pub fn redo(cx: &mut Context) -> Result<Undone> {
+    reverse(cx, &|view| view.to_redo())
+}
+
+fn reverse(
+    cx: &mut Context,
+    choose: &dyn Fn(View<'_>) -> std::result::Result<Reversal, catalog::Error>,
+) -> Result<Undone> {
+    loop {
+        let reversal = choose(cx.catalog()?.view())?;
+        prepare(cx, &reversal)?;
+        let done = cx.write(|tx| {
+            // Another command may have come in between, and be the newest now.
+            if choose(tx.view())? != reversal {
+                return Ok(None);
+            }
+            tx.reverse(&reversal)?;
+            Ok(Some(tx.operation()))
+        })?;
+        if let Some(operation) = done {
+            let (info, _) = super::op_log::show(cx, operation)?;
+            let (target, _) = super::op_log::show(cx, reversal.target)?;
+            return Ok(Undone { target: target.operation, is_redo: reversal.is_redo, operation, events: info.events });
+        }
+    }
+}
+
+/// What has to be so, or be done, outside of the catalog.
+fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<()> {
+    let operation = &reversal.reversed;
+    let what = operation.note.as_ref().and_then(|note| note.get("kind")).and_then(Value::as_str);
+    if what == Some("restore") {
+        let (seq, command) = (operation.seq, operation.command.clone());
+        let why = "it changed the content of a session; restore the checkpoint that was made before it".into();
+        return Err(Error::Catalog(UndoError::Gone { seq, command, why }.into()));
+    }
+    let changes = cx.catalog()?.view().row_changes(operation.seq)?;
+    for id in changes.iter().filter(|change| goes_to_trash(change)).filter_map(RowChange::id) {
+        let table = mounts::table()?;
+        if let Some(at) = mounts::of_session(&table, id).first() {
+            let name = cx.catalog()?.view().session(id)?.name;
+            return Err(Error::Mounted { name, at: at.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether putting back this change takes a session away.
+fn goes_to_trash(change: &RowChange) -> bool {
+    let was_deleted = change.column("deleted_ns").0.is_some_and(|value| !value.is_null());
+    change.table == "session" && (change.before.is_none() || was_deleted)
+}
+
+pub(super) fn kind(error: &UndoError) -> Kind {
+    match error {
+        UndoError::NothingToUndo | UndoError::NothingToRedo | UndoError::NoOperation { .. } => Kind::NotFound,
+        UndoError::Empty { .. } | UndoError::Gone { .. } => Kind::Failed,
+        UndoError::Undone { .. }
+        | UndoError::Superseded { .. }
+        | UndoError::Changed { .. }
+        | UndoError::InUse { .. }
+        | UndoError::NameTaken { .. } => Kind::Conflict,
+    }
+}
+
+pub(super) fn code(error: &UndoError) -> &'static str {
+    match error {
+        UndoError::NothingToUndo => "nothing-to-undo",
+        UndoError::NothingToRedo => "nothing-to-redo",
+        UndoError::NoOperation { .. } => "no-operation",
+        UndoError::Undone { .. } => "undone",
+        UndoError::Superseded { .. } => "superseded",
+        UndoError::Empty { .. } => "nothing-changed",
+        UndoError::Gone { .. } => "cannot-be-undone",
+        UndoError::Changed { .. } => "changed-since",
+        UndoError::InUse { .. } => "in-use",
+        UndoError::NameTaken { .. } => "name-taken",
+    }
+}
+
+pub(super) fn hints(error: &UndoError) -> Vec<String> {
+    match error {
+        UndoError::NothingToUndo | UndoError::NoOperation { .. } => {
+            vec!["`aether op log` lists the operations".into()]
+        }
+        UndoError::NothingToRedo => {
+            vec!["redo is for right after an undo; `aether undo N` of an undo brings a command back at any time".into()]
+        }
+        UndoError::Undone { by, .. } => vec![format!("`aether undo {by}` brings it back")],
+        UndoError::Superseded { .. } => vec!["`aether op log` shows what is in effect".into()],
+        UndoError::Changed { by: Some((seq, _)), .. } => vec![format!("`aether undo {seq}` first")],
+        UndoError::Changed { by: None, .. } | UndoError::Empty { .. } | UndoError::Gone { .. } => {
+            vec!["`aether op log` lists the operations, and `aether undo N` undoes one of them".into()]
+        }
+        UndoError::InUse { .. } => vec!["delete these sessions first".into()],
+        UndoError::NameTaken { .. } => vec!["give the other one another name, and try again".into()],
+    }
+}
