@@ -3,6 +3,8 @@
 //! This is the only list of them. Each column that holds the hash of a tree stands in [`ROOTS`], whatever its row's
 //! state: what is in the trash can be restored. A test reads the schema and finds a column that was forgotten.
 
+use std::collections::HashSet;
+
 use crate::model::RootId;
 
 use super::revision::root_id;
@@ -54,7 +56,7 @@ pub struct RootRef {
 }
 
 impl View<'_> {
-    /// Every tree that a row refers to, also from the trash. The same tree can be there more than once.
+    /// Every tree that a row refers to, also from the trash, or that undo and redo could bring back. The same tree can be there more than once.
     ///
     /// # Errors
     /// What SQLite says.
@@ -73,6 +75,18 @@ impl View<'_> {
                 })
             })?);
         }
+        let known: HashSet<RootId> = roots.iter().map(|found| found.root).collect();
+        roots.extend(self.undo_roots()?.into_iter().filter(|(root, _)| !known.contains(root)).map(
+            |(root, operation)| RootRef {
+                root,
+                column: "undo_row",
+                what: "undo of operation",
+                object_id: operation.to_string(),
+                name: operation.to_string(),
+                number: None,
+                deleted_ns: None,
+            },
+        ));
         Ok(roots)
     }
 }

@@ -123,26 +123,26 @@ impl View<'_> {
             .map_err(|error| Error::Damaged { path: self.path.to_owned(), what: format!("an undo row: {error}") })
     }
 
-    /// Every tree that undo or redo could bring back.
+    /// Every tree that undo or redo could bring back, with the newest operation that changed its row.
     ///
     /// # Errors
     /// [`Error::Damaged`], or what SQLite says.
-    pub fn undo_roots(&self) -> Result<Vec<RootId>, Error> {
-        let sql = "SELECT before, after FROM undo_row";
-        let rows: Vec<[Option<String>; 2]> = self.rows(sql, [], |row| Ok([row.get(0)?, row.get(1)?]))?;
-        let mut roots = Vec::new();
-        for text in rows.into_iter().flatten().flatten() {
+    pub fn undo_roots(&self) -> Result<BTreeMap<RootId, i64>, Error> {
+        let sql = "SELECT before, after, operation FROM undo_row ORDER BY operation";
+        let rows: Vec<([Option<String>; 2], i64)> =
+            self.rows(sql, [], |row| Ok(([row.get(0)?, row.get(1)?], row.get(2)?)))?;
+        let mut roots = BTreeMap::new();
+        for (text, operation) in rows.into_iter().flat_map(|(images, seq)| images.map(|image| (image, seq))) {
+            let Some(text) = text else { continue };
             for (name, value) in self.json::<Image>(&text)? {
                 if name.contains("root")
                     && let Some(Sql::Blob(bytes)) = self::sql(&value)
                     && let Ok(hash) = <[u8; 32]>::try_from(bytes)
                 {
-                    roots.push(RootId(ObjectId(hash)));
+                    roots.insert(RootId(ObjectId(hash)), operation);
                 }
             }
         }
-        roots.sort_unstable_by_key(|root| root.0.0);
-        roots.dedup();
         Ok(roots)
     }
 }
