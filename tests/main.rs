@@ -4,6 +4,7 @@
 mod changes;
 mod cli;
 mod crash;
+mod durability;
 mod generated;
 mod import;
 mod store;

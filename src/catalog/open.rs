@@ -92,15 +92,29 @@ fn create(path: &Path) -> Result<(), Error> {
     // The last connection folds the log back when it closes, so that one file holds everything.
     connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
     connection.close().map_err(|(_, error)| sql(error))?;
-    let sync = |at: &Path| fs::File::open(at).and_then(|file| file.sync_all()).map_err(|error| io_error(at, error));
     sync(&beside)?;
     fs::rename(&beside, path).map_err(|error| io_error(path, error))?;
     sync(path.parent().unwrap_or(path))
 }
 
-/// Makes the data directory, with those above it, for its owner only.
+/// Makes the data directory, with those above it, for its owner only, and all of their names durable.
 fn make_dir(dir: &Path) -> Result<(), Error> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| io_error(dir, error))
+    let missing = dir.ancestors().take_while(|above| !above.exists()).count();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| io_error(dir, error))?;
+    // One that is there may have been made by a process that died before it came to this.
+    for above in dir.ancestors().skip(1).take(missing.max(1)) {
+        match sync(above) {
+            // Somebody else's directory, of whose content nothing is our doing.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes a file's bytes, or a directory's names, durable.
+fn sync(path: &Path) -> Result<(), Error> {
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| io_error(path, error))
 }
 
 /// Waits for the lock under which catalogs are made and migrated.

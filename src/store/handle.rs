@@ -90,10 +90,15 @@ fn make_durable_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     match disk.list(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             disk.create_dir(dir)?;
-            dir.ancestors().skip(1).take(2).try_for_each(|above| disk.sync_dir(above))
+            sync_above(disk, dir)
         }
         other => other.map(|_| ()),
     }
+}
+
+/// Makes the names that lead to the packs durable: the store's, and that of the data directory.
+fn sync_above(disk: &dyn Disk, packs: &Path) -> io::Result<()> {
+    packs.ancestors().skip(1).take(2).try_for_each(|above| disk.sync_dir(above))
 }
 
 impl Inner {
@@ -123,6 +128,10 @@ impl Inner {
 
     /// Finishes the packs that dead writers left.
     pub fn salvage(&self) -> Result<(), StoreError> {
+        if self.readable_paths()?.is_empty() {
+            // Whoever made the directories may have died before their names were durable.
+            sync_above(&*self.disk, &self.packs)?;
+        }
         self.publish(&salvage(&self.disk, &self.packs)?)
     }
 

@@ -54,7 +54,7 @@ pub fn open_session<E: From<LiveError>>(
     let dir = data_dir.join("sessions").join(id);
     let lock = lock(&**disk, &dir, id)?;
     let base = store.root(base()?.root).map_err(LiveError::from)?;
-    let (delta, replay) = open_delta(disk, &dir.join("delta"), &base)?;
+    let (delta, replay) = open_delta(disk, data_dir, &dir.join("delta"), &base)?;
     let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
     Ok(OpenSession { overlay, base, _lock: lock })
 }
@@ -106,14 +106,20 @@ fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
     }
 }
 
-fn open_delta(disk: &Arc<dyn Disk>, dir: &Path, base: &Root) -> Result<(Delta, Replay), LiveError> {
+fn open_delta(disk: &Arc<dyn Disk>, data_dir: &Path, dir: &Path, base: &Root) -> Result<(Delta, Replay), LiveError> {
     let mut replay = Replay::new(base);
     let delta = match Delta::exists(&**disk, dir)? {
         true => Delta::open(disk, dir, Settings::default(), &mut |batch| {
             replay.apply(batch);
             Ok(())
         })?,
-        false => Delta::create(disk, dir, Settings::default())?,
+        false => {
+            // Names that lead to the delta: what is promised in it must be found after a power cut.
+            for above in [&data_dir.join("sessions"), data_dir] {
+                disk.sync_dir(above).map_err(|source| LiveError::Io { path: above.to_owned(), source })?;
+            }
+            Delta::create(disk, dir, Settings::default())?
+        }
     };
     delta.keep_only(replay.live())?;
     Ok((delta, replay))

@@ -1,0 +1,6 @@
+//! What is promised to be durable is: seen from the system calls of the program, whatever layer they come from.
+
+mod commands;
+mod order;
+mod synced;
+mod trace;
