@@ -77,7 +77,16 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     /// The state at this moment, between two changes.
     pub(super) fn frozen_state(&self) -> State {
         let _journal = self.journal.lock();
-        self.state.read().clone()
+        self.state.read().copy()
+    }
+
+    /// As [`Self::frozen_state`], with what changed since the last time; what changes from now on is noted anew.
+    pub(super) fn state_to_seal(&self) -> State {
+        let _journal = self.journal.lock();
+        let mut state = self.state.write();
+        let mut sealed = state.copy();
+        sealed.touched = std::mem::take(&mut state.touched);
+        sealed
     }
 
     /// Holds all changes while `work` sees the records that make up the present state, to write them down anew. It

@@ -1,11 +1,9 @@
 //! Inodes of the delta: those that the session made or changed.
 
-use std::collections::BTreeMap;
-
-use rustc_hash::FxHashMap;
-
 use crate::model::{Attr, Body, Content, DirRef, Ino, InodeRecord, Kind, Name, Origin, Xattrs};
 
+use super::added::Added;
+use super::cow_map::CowMap;
 use super::extents::{Dead, Extents};
 
 /// Listing positions below this belong to `.`, `..` and the base's entries; added names come after.
@@ -72,9 +70,9 @@ pub(super) enum Dentry {
 #[derive(Clone, Debug, Default)]
 pub(super) struct DirData {
     pub base: Option<DirRef>,
-    pub names: FxHashMap<Name, Dentry>,
+    pub names: CowMap<Name, Dentry>,
     /// Added names in the order they came, for listings.
-    pub added: BTreeMap<u64, Name>,
+    pub added: Added,
     pub whiteouts: u64,
 }
 
@@ -90,7 +88,7 @@ impl DirData {
             None => {
                 let cookie = *next_cookie;
                 *next_cookie += 1;
-                self.added.insert(cookie, name.clone());
+                self.added.push(cookie, name.clone());
                 cookie
             }
         };
@@ -101,7 +99,7 @@ impl DirData {
     pub fn unlink(&mut self, name: Name) {
         match self.names.get(&name) {
             Some(Dentry::Whiteout) => {}
-            Some(Dentry::Link { cookie, .. }) if *cookie != 0 => {
+            Some(&Dentry::Link { cookie, .. }) if cookie != 0 => {
                 self.added.remove(cookie);
                 self.names.remove(&name);
             }

@@ -128,7 +128,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         each: &mut dyn FnMut(DirEntry<'_>) -> bool,
     ) -> Result<Pass, Stop> {
         let Some(delta) = delta else { return Ok(Pass::Done) };
-        for (&at, name) in delta.added.range(cookie.saturating_add(1)..) {
+        for (at, name) in delta.added.from(cookie.saturating_add(1)) {
             let Some(Dentry::Link { ino, kind, .. }) = delta.names.get(name) else { continue };
             let Some(inode) = view.state.inodes.get(ino) else { continue };
             let (attr, allocated_bytes) = (with_attr.then_some(&inode.attr), inode.allocated_bytes());

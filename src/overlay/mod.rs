@@ -3,8 +3,10 @@
 //! An overlay is a frozen [`Lower`] tree plus what a session changed, which is kept in memory and written to an
 //! [`Upper`] journal before anyone is told that it happened. What it offers is [`Files`].
 
+mod added;
 mod attr_ops;
 mod core;
+mod cow_map;
 mod data_ops;
 mod error;
 mod extents;
@@ -12,6 +14,7 @@ mod files;
 mod impl_files;
 mod inode;
 mod known;
+mod links;
 mod list_ops;
 mod lower;
 mod nodes;
@@ -24,6 +27,7 @@ mod upper;
 pub use core::{Moved, Overlay, Replay};
 pub use error::Error;
 pub use files::{Access, Caller, DirEntry, Falloc, Files, RenameMode, SetAttr, SetTime, Space, Whence, XattrMode};
+pub use links::Links;
 pub use lower::{Lower, LowerError};
 pub use snapshot::{Snapshot, SnapshotBody, SnapshotDir, SnapshotEntry};
 pub use upper::{Payload, Pin, Upper};

@@ -1,17 +1,19 @@
 //! A session as it was at one moment, to be compared, listed and sealed while the session goes on.
 //!
-//! Taking one costs a pointer per inode of the delta, under the journal's lock, so it holds every change that was
-//! answered before and none that was answered later. It keeps what it needs: shared inodes, and a pin on the data.
+//! Taking one costs a pointer for some hundred inodes of the delta, under the journal's lock, so it holds every change
+//! that was answered before and none that was answered later. It keeps what it needs: shared inodes, and a pin on the
+//! data.
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Xattrs};
+use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, ROOT_INO, Totals, Xattrs};
 
 use super::core::Overlay;
 use super::data_ops::Plan;
-use super::inode::{Dentry, DirData, Inode, InodeBody};
+use super::inode::{Dentry, Inode, InodeBody};
+use super::links::Links;
 use super::state::State;
 use super::{Error, Lower, LowerError, Pin, Upper, Whence};
 
@@ -58,8 +60,8 @@ pub struct SnapshotEntry {
 /// A session at one moment.
 #[derive(Debug)]
 pub struct Snapshot<L, U> {
-    state: State,
-    lower: Arc<L>,
+    pub(super) state: State,
+    pub(super) lower: Arc<L>,
     upper: Arc<U>,
     _pin: Pin,
     /// Frozen directories outside the delta that hold a name of a changed inode, and those above them.
@@ -73,16 +75,44 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     /// [`Error::Lower`] when a frozen directory cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot<L, U>, Error> {
         let pin = self.upper.pin();
-        let state = self.frozen_state();
-        let mut snapshot = Snapshot {
-            state,
-            lower: self.lower.clone(),
-            upper: self.upper.clone(),
-            _pin: pin,
-            linking: FxHashSet::default(),
-        };
-        snapshot.linking = snapshot.find_linking()?;
+        let mut snapshot = self.snapshot_of(self.frozen_state(), pin);
+        let all: Vec<Ino> = snapshot.state.inodes.keys().copied().collect();
+        let mut links = Links::default();
+        links.follow(&snapshot, all)?;
+        snapshot.linking = links.into_dirs();
         Ok(snapshot)
+    }
+
+    /// As [`Self::snapshot`], of which [`Snapshot::touched`] says what changed since the last call of this function. A
+    /// seal that fails has to say so with [`Self::seal_failed`]. `links` is what earlier calls found.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot`].
+    pub fn snapshot_to_seal(&self, links: &mut Links) -> Result<Snapshot<L, U>, Error> {
+        let pin = self.upper.pin();
+        let mut snapshot = self.snapshot_of(self.state_to_seal(), pin);
+        let touched: Vec<Ino> = snapshot.state.touched.keys().copied().collect();
+        match links.follow(&snapshot, touched) {
+            Ok(()) => snapshot.linking = links.dirs().clone(),
+            Err(error) => {
+                self.seal_failed(&snapshot);
+                return Err(error);
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// What a snapshot would have sealed is still to be sealed.
+    pub fn seal_failed(&self, snapshot: &Snapshot<L, U>) {
+        let mut state = self.state.write();
+        for (&ino, &data) in &snapshot.state.touched {
+            *state.touched.entry(ino).or_default() |= data;
+        }
+    }
+
+    fn snapshot_of(&self, state: State, pin: Pin) -> Snapshot<L, U> {
+        let (lower, upper) = (self.lower.clone(), self.upper.clone());
+        Snapshot { state, lower, upper, _pin: pin, linking: FxHashSet::default() }
     }
 }
 
@@ -92,6 +122,51 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     pub fn root(&self) -> SnapshotEntry {
         let name = Name::new(b"root").expect("a constant that is a valid name");
         self.changed_entry(name, &self.state.inodes[&ROOT_INO])
+    }
+
+    /// A number above that of every inode.
+    #[must_use]
+    pub fn next_ino(&self) -> Ino {
+        self.state.next_ino
+    }
+
+    /// How much the tree holds.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.state.totals
+    }
+
+    /// The inodes that changed since the last seal, and whether their data did; a directory changes with its names.
+    pub fn touched(&self) -> impl Iterator<Item = (Ino, bool)> {
+        self.state.touched.iter().map(|(ino, data)| (*ino, *data))
+    }
+
+    /// Frozen directories with a name of a file that is in the delta, and those above them.
+    pub fn linking(&self) -> impl Iterator<Item = Ino> {
+        self.linking.iter().copied()
+    }
+
+    /// The directory of an inode of the delta; of a file with several names, one of them that it has or had.
+    #[must_use]
+    pub fn parent_of(&self, ino: Ino) -> Option<Ino> {
+        self.state.inodes.get(&ino).map(|inode| inode.parent)
+    }
+
+    /// How many inodes the delta has.
+    #[must_use]
+    pub fn inode_count(&self) -> usize {
+        self.state.inodes.len()
+    }
+
+    /// A file by its number, if it has names and data of its own. The entry's name has no meaning.
+    #[must_use]
+    pub fn written(&self, ino: Ino) -> Option<SnapshotEntry> {
+        let inode = self.state.inodes.get(&ino).filter(|inode| inode.attr.nlink > 0)?;
+        let file = inode.file()?;
+        if file.unchanged(inode.attr.size).is_some() {
+            return None;
+        }
+        Some(self.changed_entry(Name::new(b"file").expect("a constant that is a valid name"), inode))
     }
 
     /// Whether nothing differs from the base.
@@ -117,7 +192,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
                 None => out.push(self.entry(entry)),
             })?;
         }
-        let added = delta.into_iter().flat_map(|delta| delta.added.values().map(move |name| (delta, name)));
+        let added = delta.into_iter().flat_map(|delta| delta.added.names().map(move |name| (delta, name)));
         out.extend(added.filter_map(|(delta, name)| match delta.names.get(name) {
             Some(Dentry::Link { ino, .. }) => self.linked(name, *ino),
             _ => None,
@@ -198,7 +273,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         SnapshotEntry { name, attr: inode.attr.clone(), xattrs: inode.xattrs.clone(), body }
     }
 
-    fn each_frozen(&self, node: NodeId, each: &mut dyn FnMut(&Entry)) -> Result<(), LowerError> {
+    pub(super) fn each_frozen(&self, node: NodeId, each: &mut dyn FnMut(&Entry)) -> Result<(), LowerError> {
         match &*self.lower.load(node)? {
             Node::Leaf(leaf) => leaf.entries.iter().for_each(each),
             Node::Branch(branch) => {
@@ -209,75 +284,6 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
             Node::Manifest(_) | Node::Root(_) => {
                 return Err(LowerError::Damaged { id: node.0, why: "is no directory".to_owned() });
             }
-        }
-        Ok(())
-    }
-
-    /// A changed file with more names than the delta's directories show has the others in frozen directories, which
-    /// nothing but a search of the base can find. That is rare: a hard link that came with the source.
-    fn find_linking(&self) -> Result<FxHashSet<Ino>, Error> {
-        let mut missing: FxHashMap<Ino, u32> = self
-            .state
-            .inodes
-            .values()
-            .filter(|inode| inode.file().is_some_and(|file| file.base.is_some()))
-            .map(|inode| (inode.attr.ino, inode.attr.nlink))
-            .collect();
-        if missing.is_empty() {
-            return Ok(FxHashSet::default());
-        }
-        let mut seen = |ino: Ino| {
-            if let Some(left) = missing.get_mut(&ino) {
-                *left = left.saturating_sub(1);
-            }
-        };
-        for dir in self.state.inodes.values().filter_map(|inode| inode.dir()) {
-            self.each_name(dir, &mut seen)?;
-        }
-        missing.retain(|_, left| *left > 0);
-        let mut linking = FxHashSet::default();
-        if let (false, Some(base)) = (missing.is_empty(), self.state.inodes[&ROOT_INO].dir().and_then(|dir| dir.base)) {
-            self.search_links(base, &missing, &mut vec![ROOT_INO], &mut linking)?;
-        }
-        Ok(linking)
-    }
-
-    fn each_name(&self, dir: &DirData, seen: &mut dyn FnMut(Ino)) -> Result<(), LowerError> {
-        if let Some(base) = dir.base {
-            self.each_frozen(base.node, &mut |entry| {
-                if !dir.names.contains_key(&entry.name) {
-                    seen(entry.attr.ino);
-                }
-            })?;
-        }
-        for dentry in dir.names.values() {
-            if let Dentry::Link { ino, .. } = dentry {
-                seen(*ino);
-            }
-        }
-        Ok(())
-    }
-
-    fn search_links(
-        &self,
-        dir: DirRef,
-        missing: &FxHashMap<Ino, u32>,
-        above: &mut Vec<Ino>,
-        linking: &mut FxHashSet<Ino>,
-    ) -> Result<(), LowerError> {
-        let mut below = Vec::new();
-        let mut found = false;
-        self.each_frozen(dir.node, &mut |entry| match &entry.body {
-            Body::Dir(dir) => below.push((entry.attr.ino, *dir)),
-            _ => found |= missing.contains_key(&entry.attr.ino),
-        })?;
-        if found {
-            linking.extend(above.iter().copied());
-        }
-        for (ino, dir) in below {
-            above.push(ino);
-            self.search_links(dir, missing, above, linking)?;
-            above.pop();
         }
         Ok(())
     }

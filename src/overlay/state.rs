@@ -13,18 +13,21 @@ use crate::model::{
 };
 
 use super::core::Moved;
+use super::cow_map::CowMap;
 use super::extents::{Dead, Extent};
 use super::inode::{DirData, FIRST_ADDED_COOKIE, Inode, InodeBody};
 
 /// The delta of a session: inodes by number. The root directory is always there.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct State {
     /// Shared with snapshots of the state, and copied when one of the two changes.
-    pub inodes: FxHashMap<Ino, Arc<Inode>>,
+    pub inodes: CowMap<Ino, Arc<Inode>>,
     /// Numbers from here on are free.
     pub next_ino: Ino,
     /// How much the tree holds.
     pub totals: Totals,
+    /// The inodes that changed since the last seal, and whether their data did. A directory changes with its names.
+    pub touched: FxHashMap<Ino, bool>,
     /// Numbers from here on are not in the base.
     first_new_ino: Ino,
     next_cookie: u64,
@@ -39,17 +42,32 @@ impl State {
         let inode = Inode { attr: root.attr.clone(), parent: ROOT_INO, body, xattrs: root.xattrs.clone() };
         let first_new_ino = root.next_ino.max(FIRST_INO);
         Self {
-            inodes: FxHashMap::from_iter([(ROOT_INO, Arc::new(inode))]),
+            inodes: CowMap::from_iter([(ROOT_INO, Arc::new(inode))]),
             next_ino: first_new_ino,
             totals: root.totals,
+            touched: FxHashMap::default(),
             first_new_ino,
             next_cookie: FIRST_ADDED_COOKIE,
             base: (root.attr.clone(), root.xattrs.clone()),
         }
     }
 
+    /// The same state for a snapshot, of which nothing counts as changed. It costs a pointer for some hundred inodes.
+    pub fn copy(&self) -> Self {
+        Self {
+            inodes: self.inodes.clone(),
+            next_ino: self.next_ino,
+            totals: self.totals,
+            touched: FxHashMap::default(),
+            first_new_ino: self.first_new_ino,
+            next_cookie: self.next_cookie,
+            base: self.base.clone(),
+        }
+    }
+
     /// Applies one record; ranges of the upper that nothing refers to afterwards are added to `dead`.
     pub fn apply(&mut self, record: Record, dead: &mut Dead) {
+        self.touch(&record);
         match record {
             Record::Inode(record) => {
                 let ino = record.attr.ino;
@@ -100,9 +118,11 @@ impl State {
     pub fn drop_inode(&mut self, ino: Ino, dead: &mut Dead) {
         if ino != ROOT_INO
             && let Some(mut inode) = self.inodes.remove(&ino)
-            && let InodeBody::File(file) = &mut Arc::make_mut(&mut inode).body
         {
-            file.extents.truncate(0, dead);
+            self.touched.remove(&ino);
+            if let InodeBody::File(file) = &mut Arc::make_mut(&mut inode).body {
+                file.extents.truncate(0, dead);
+            }
         }
     }
 
@@ -156,6 +176,21 @@ impl State {
                 file.extents.relocate(&moved);
             }
         }
+    }
+
+    /// Notes what a record is about to change.
+    fn touch(&mut self, record: &Record) {
+        let (ino, data) = match record {
+            Record::Inode(inode) => {
+                let before = self.inodes.get(&inode.attr.ino).map(|before| before.attr.size);
+                (inode.attr.ino, before != Some(inode.attr.size))
+            }
+            Record::Link { parent, .. } | Record::Unlink { parent, .. } => (*parent, false),
+            Record::Write { ino, .. } | Record::Zero { ino, .. } => (*ino, true),
+            Record::Xattr { ino, .. } => (*ino, false),
+            Record::Totals(_) | Record::Drop { .. } => return,
+        };
+        *self.touched.entry(ino).or_default() |= data;
     }
 
     /// Counts an inode as a record says it is, in place of what it was.
@@ -263,7 +298,7 @@ fn dump_dir(ino: Ino, dir: &DirData, out: &mut Vec<Record>) {
             out.push(Record::Link { parent: ino, name: name.clone(), ino: target, kind });
         }
     }
-    for name in dir.added.values() {
+    for name in dir.added.names() {
         if let Some(Dentry::Link { ino: target, kind, .. }) = dir.names.get(name) {
             out.push(Record::Link { parent: ino, name: name.clone(), ino: *target, kind: *kind });
         }
