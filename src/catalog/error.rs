@@ -36,6 +36,14 @@ pub enum Error {
         /// The newest, if there is one.
         newest: Option<u64>,
     },
+    /// The session has no checkpoint of this number or name.
+    #[error("session `{session}` has no checkpoint `{key}`")]
+    NoCheckpoint {
+        /// The session's name.
+        session: String,
+        /// As the user wrote it.
+        key: String,
+    },
     /// Another object of the kind has the name.
     #[error("there is a {kind} `{name}` already")]
     Exists {

@@ -17,11 +17,13 @@ pub enum ObjectType {
     Source,
     /// A workspace.
     Session,
+    /// A state that a session was in.
+    Checkpoint,
 }
 
 impl ObjectType {
     /// Every type.
-    pub const ALL: [Self; 2] = [Self::Source, Self::Session];
+    pub const ALL: [Self; 3] = [Self::Source, Self::Session, Self::Checkpoint];
 
     /// Letters that ids begin with, also of types to come, so that a name accepted today is no id tomorrow.
     const LETTERS: &'static [u8] = b"abcehknost";
@@ -32,6 +34,7 @@ impl ObjectType {
         match self {
             Self::Source => 'b',
             Self::Session => 's',
+            Self::Checkpoint => 'c',
         }
     }
 
@@ -41,6 +44,7 @@ impl ObjectType {
         match self {
             Self::Source => "source",
             Self::Session => "session",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }

@@ -9,7 +9,11 @@ use super::open::APPLICATION_ID;
 use super::undo::capture;
 
 /// Migration `n` brings a catalog of format `n` to format `n + 1`. Only ever add to the end.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_objects.sql"), include_str!("migrations/0002_history.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_objects.sql"),
+    include_str!("migrations/0002_history.sql"),
+    include_str!("migrations/0003_checkpoints.sql"),
+];
 
 /// The format that this version writes.
 pub const FORMAT: i64 = MIGRATIONS.len() as i64;

@@ -9,6 +9,7 @@
 //! - Times, actors and randomness come from the caller, in an [`Act`].
 //! - SQL stands beside the function that runs it, one file an object.
 
+mod checkpoint;
 mod error;
 mod event;
 mod id;
@@ -29,6 +30,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
+use crate::model::RootId;
+
+pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};
 pub use error::Error;
 pub use event::{Event, EventFilter};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
@@ -38,7 +42,7 @@ pub use open::file_in;
 pub use operation::{Operation, OperationKind};
 pub use revision::{NewRevision, Revision};
 pub use root::RootRef;
-pub use session::{Base, Session, Status};
+pub use session::{Base, Parent, Session, Status};
 pub use source::{ImportSettings, NewSource, Source, SourceKind};
 pub use undo::{Reversal, RowChange, UndoError};
 
@@ -112,6 +116,19 @@ impl Catalog {
         };
         end.map_err(|error| Error::sql(&path, error))?;
         Ok(result)
+    }
+
+    /// Notes that a session's delta was folded: it stands on `root`, which holds all that the delta numbered `from` did,
+    /// and its delta is an empty one with the next number. Says whether that was its delta.
+    ///
+    /// This changes how a session is stored and nothing that anybody could see, so it is no operation.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn fold_session(&mut self, id: &str, from: u64, root: RootId) -> Result<bool, Error> {
+        let sql = "UPDATE session SET base_root = ?3, delta = delta + 1 WHERE id = ?1 AND delta = ?2";
+        let fold = || self.connection.execute(sql, (id, from, &root.0.0[..]));
+        Ok(fold().map_err(|error| Error::sql(&self.path, error))? > 0)
     }
 
     /// The number of the file's format.

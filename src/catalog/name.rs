@@ -24,6 +24,9 @@ pub enum NameError {
     /// It could be taken for an option or a hidden file.
     #[error("it begins with `.` or `-`")]
     BadStart,
+    /// It could be taken for the number of something.
+    #[error("it is a number")]
+    LikeANumber,
     /// It could be taken for an id.
     #[error("it has the form of an id")]
     LikeAnId,

@@ -12,6 +12,7 @@ impl ObjectType {
         match self {
             Self::Source => "source",
             Self::Session => "session",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }
@@ -27,13 +28,22 @@ impl View<'_> {
         if let Some(id) = self.row(&by_name, [key], |row| row.get(0))? {
             return Ok(id);
         }
+        self.resolve_id(kind, key)
+    }
+
+    /// The id of the object of this type that `key` is a prefix of.
+    ///
+    /// # Errors
+    /// As [`View::resolve`].
+    pub(super) fn resolve_id(&self, kind: ObjectType, key: &str) -> Result<String, Error> {
+        let table = kind.table();
         let not_found = || Error::NotFound { kind, key: key.to_owned() };
         if !id::has_prefix_form(kind, key) {
             return Err(not_found());
         }
         // `~` sorts behind every character of an id.
         let by_prefix = format!(
-            "SELECT id, name FROM {table} WHERE id >= ?1 AND id < ?1 || '~' AND deleted_ns IS NULL ORDER BY id LIMIT ?2"
+            "SELECT id, coalesce(name, '') FROM {table} WHERE id >= ?1 AND id < ?1 || '~' AND deleted_ns IS NULL ORDER BY id LIMIT ?2"
         );
         let found: Vec<(String, String)> =
             self.rows(&by_prefix, (key, CANDIDATES), |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -41,7 +51,13 @@ impl View<'_> {
             [] => Err(not_found()),
             [(id, _)] => Ok(id.clone()),
             many => {
-                let candidates = many.iter().map(|(id, name)| format!("{id} ({name})")).collect();
+                let candidates = many
+                    .iter()
+                    .map(|(id, name)| match name.as_str() {
+                        "" => id.clone(),
+                        name => format!("{id} ({name})"),
+                    })
+                    .collect();
                 Err(Error::Ambiguous { kind, key: key.to_owned(), candidates })
             }
         }

@@ -50,12 +50,26 @@ impl Status {
 /// What a session stands on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
-    /// The frozen tree; `None` for a session that began empty. The session holds it, whatever becomes of the source.
+    /// The frozen tree that its delta lies on; `None` for a session that began empty and was never sealed. The session
+    /// holds it, whatever becomes of the source.
     pub root: Option<RootId>,
+    /// The tree that it is compared with: that of the revision it came from; `None` for one that began empty.
+    pub onto: Option<RootId>,
     /// The id of the source it came from.
     pub source: Option<String>,
     /// The number of the revision it came from.
     pub revision: Option<u64>,
+}
+
+/// What a fork began with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The id of the session that it was forked from.
+    pub session: String,
+    /// The state of that session.
+    pub root: RootId,
+    /// The number of the checkpoint that this was, if it was one.
+    pub checkpoint: Option<u64>,
 }
 
 /// A session.
@@ -69,10 +83,16 @@ pub struct Session {
     pub status: Status,
     /// What it stands on.
     pub base: Base,
+    /// The number of the directory that holds its delta.
+    pub delta: u64,
     /// The name of the source it came from, also when that is deleted.
     pub source_name: Option<String>,
     /// The id of the session it was forked from.
     pub parent: Option<String>,
+    /// What it began with, if it is a fork; that outlives its parent.
+    pub parent_root: Option<RootId>,
+    /// The number of the parent's checkpoint that it began with, if it was one.
+    pub parent_checkpoint: Option<u64>,
     /// When it was made, in nanoseconds since the Unix epoch.
     pub created_ns: i64,
     /// When it last changed in the catalog.
@@ -82,7 +102,7 @@ pub struct Session {
 }
 
 const SELECT: &str = "SELECT session.id, session.name, status, base_root, base_source, base_revision, source.name,
-    parent, session.created_ns, session.updated_ns, session.actor
+    parent, session.created_ns, session.updated_ns, session.actor, onto_root, delta, parent_root, parent_checkpoint
     FROM session LEFT JOIN source ON source.id = base_source";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -90,21 +110,33 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
     let status = Status::from_word(&status).ok_or_else(|| {
         rusqlite::Error::FromSqlConversionFailure(2, Type::Text, format!("a session with status `{status}`").into())
     })?;
-    let root = match row.get_ref(3)? {
-        rusqlite::types::ValueRef::Null => None,
-        _ => Some(root_id(row, 3)?),
-    };
     Ok(Session {
         id: row.get(0)?,
         name: row.get(1)?,
         status,
-        base: Base { root, source: row.get(4)?, revision: row.get(5)? },
+        base: Base {
+            root: optional_root(row, 3)?,
+            onto: optional_root(row, 11)?,
+            source: row.get(4)?,
+            revision: row.get(5)?,
+        },
+        delta: row.get(12)?,
         source_name: row.get(6)?,
         parent: row.get(7)?,
+        parent_root: optional_root(row, 13)?,
+        parent_checkpoint: row.get(14)?,
         created_ns: row.get(8)?,
         updated_ns: row.get(9)?,
         actor: row.get(10)?,
     })
+}
+
+/// A column that holds the hash of a tree, or nothing.
+fn optional_root(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RootId>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => root_id(row, column).map(Some),
+    }
 }
 
 impl View<'_> {
@@ -141,27 +173,38 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`Error::BadName`], [`Error::Exists`], or what SQLite says.
-    pub fn create_session(&mut self, name: &str, base: &Base, parent: Option<&str>) -> Result<String, Error> {
+    pub fn create_session(&mut self, name: &str, base: &Base, parent: Option<&Parent>) -> Result<String, Error> {
         self.view().check_free(ObjectType::Session, name)?;
         let id = self.fresh_id(ObjectType::Session)?;
         let act = self.act();
         self.execute(
-            "INSERT INTO session (id, name, base_root, base_source, base_revision, parent, created_ns, updated_ns,
-                 actor)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+            "INSERT INTO session (id, name, base_root, onto_root, base_source, base_revision, parent, parent_root,
+                 parent_checkpoint, created_ns, updated_ns, actor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)",
             (
                 &id,
                 name,
                 base.root.as_ref().map(|root| &root.0.0[..]),
+                base.onto.as_ref().map(|root| &root.0.0[..]),
                 &base.source,
                 base.revision,
-                parent,
+                parent.map(|parent| &parent.session),
+                parent.map(|parent| &parent.root.0.0[..]),
+                parent.and_then(|parent| parent.checkpoint),
                 act.now_ns,
                 &act.actor,
             ),
         )?;
-        let details = json!({ "name": name, "source": base.source, "revision": base.revision });
-        self.event("session.create", ObjectType::Session, &id, &details)?;
+        let mut details = json!({ "name": name, "source": base.source, "revision": base.revision });
+        let what = match parent {
+            Some(parent) => {
+                details["parent"] = json!(parent.session);
+                details["checkpoint"] = json!(parent.checkpoint);
+                "session.fork"
+            }
+            None => "session.create",
+        };
+        self.event(what, ObjectType::Session, &id, &details)?;
         Ok(id)
     }
 

@@ -78,7 +78,7 @@ fn a_name_is_free_again_once_its_object_is_deleted_and_sessions_keep_their_base(
             let source = tx.create_source(&new_source("web"))?;
             let revision = tx.create_revision(&source, &new_revision(7))?;
             let root = Some(new_revision(7).root);
-            let base = Base { root, source: Some(source), revision: Some(revision) };
+            let base = Base { root, onto: root, source: Some(source), revision: Some(revision) };
             tx.create_session("fix", &base, None)
         })
         .unwrap();
@@ -181,4 +181,82 @@ fn tags_are_set_replaced_and_removed() {
     assert_eq!(catalog.view().tags(&id).unwrap()["team"], "y=z");
     assert!(catalog.write::<_, Error>(&act(2), |tx| tx.unset_tag(&id, "team")).unwrap());
     assert!(catalog.view().all_tags().unwrap().is_empty());
+}
+
+#[test]
+fn a_session_of_a_catalog_without_checkpoints_is_compared_with_its_base() {
+    let (dir, catalog) = open();
+    drop(catalog);
+    let path = file_in(&dir.path().join("data"));
+    std::fs::remove_file(&path).unwrap();
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "application_id", open::APPLICATION_ID).unwrap();
+    old.execute_batch(include_str!("migrations/0001_objects.sql")).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let add = "INSERT INTO session (id, name, base_root, created_ns, updated_ns, actor) VALUES (?1, ?1, ?2, 1, 1, 'a')";
+    old.execute(add, ("s-0000000001", &[7_u8; 32][..])).unwrap();
+    old.execute(add, ("s-0000000002", None::<&[u8]>)).unwrap();
+    drop(old);
+    let catalog = Catalog::open(&dir.path().join("data")).unwrap();
+    let [one, two] = &catalog.view().sessions().unwrap()[..] else { panic!("two sessions") };
+    let root = Some(new_revision(7).root);
+    assert_eq!((one.base.root, one.base.onto, one.delta), (root, root, 0));
+    assert_eq!((two.base.root, two.base.onto, two.delta), (None, None, 0));
+}
+
+#[test]
+fn checkpoints_have_numbers_that_are_never_given_out_again_and_names_of_their_session() {
+    let (_dir, mut catalog) = open();
+    let new = |name: Option<&str>| NewCheckpoint {
+        root: new_revision(7).root,
+        totals: crate::model::Totals { files: 1, dirs: 2, size_bytes: 3 },
+        name: name.map(str::to_owned),
+        message: "said".into(),
+        kind: CheckpointKind::Auto,
+        reason: Some("restore".into()),
+    };
+    let (a, b) = catalog
+        .write::<_, Error>(&act(1), |tx| {
+            let a = tx.create_session("a", &Base::default(), None)?;
+            tx.create_checkpoint(&a, &new(Some("one")))?;
+            tx.create_checkpoint(&a, &new(None))?;
+            let b = tx.create_session("b", &Base::default(), None)?;
+            tx.create_checkpoint(&b, &new(Some("one")))?;
+            Ok((tx.view().session(&a)?, tx.view().session(&b)?))
+        })
+        .unwrap();
+    let view = catalog.view();
+    let one = view.checkpoint(&a, "one").unwrap();
+    assert_eq!((one.number, one.kind, one.totals.size_bytes), (1, CheckpointKind::Auto, 3));
+    assert_eq!(view.checkpoint_by_id(&one.id[..8]).unwrap(), one);
+    assert_eq!(view.newest_checkpoint(&a.id).unwrap().unwrap().number, 2);
+    assert_eq!(view.checkpoints(&b.id).unwrap().len(), 1);
+    for absent in ["3", "0", "02", "+2", "two"] {
+        assert!(matches!(view.checkpoint(&a, absent), Err(Error::NoCheckpoint { .. })), "{absent}");
+    }
+    let refused = catalog.write::<_, Error>(&act(2), |tx| tx.create_checkpoint(&a.id, &new(Some("one"))));
+    assert!(matches!(refused, Err(Error::Exists { .. })));
+    let refused = catalog.write::<_, Error>(&act(2), |tx| tx.create_checkpoint(&a.id, &new(Some("12"))));
+    assert!(matches!(refused, Err(Error::BadName { .. })));
+    catalog
+        .write::<_, Error>(&act(3), |tx| {
+            let two = tx.view().checkpoint(&a, "2")?;
+            tx.delete_checkpoint(&two)?;
+            tx.create_checkpoint(&a.id, &new(None)).map(|_| ())
+        })
+        .unwrap();
+    let numbers: Vec<_> = catalog.view().checkpoints(&a.id).unwrap().iter().map(|found| found.number).collect();
+    assert_eq!(numbers, [3, 1]);
+}
+
+#[test]
+fn a_delta_is_folded_once() {
+    let (_dir, mut catalog) = open();
+    let id = catalog.write::<_, Error>(&act(1), |tx| tx.create_session("a", &Base::default(), None)).unwrap();
+    let root = new_revision(7).root;
+    assert!(catalog.fold_session(&id, 0, root).unwrap());
+    assert!(!catalog.fold_session(&id, 0, new_revision(8).root).unwrap());
+    let session = catalog.view().session("a").unwrap();
+    assert_eq!((session.base.root, session.base.onto, session.delta), (Some(root), None, 1));
+    assert_eq!(catalog.view().operations(10).unwrap().len(), 1);
 }

@@ -3,6 +3,7 @@
 //! To add a command, write its file and add its line to the list it belongs in (`Command`, or the group's own).
 //! Nothing is decided here that a use case could decide.
 
+mod checkpoint;
 pub mod completions;
 mod config;
 mod context;
@@ -62,6 +63,7 @@ commands! {
     Command {
         Source(source::Args),
         Session(session::Args),
+        Checkpoint(checkpoint::Args),
         Status(session::status::Args),
         Diff(diff::Args),
         Mount(session::mount::Args),
@@ -84,7 +86,8 @@ commands! {
 ///
 /// A source is a frozen baseline, a session is a live workspace on it. A command that takes a source or a session takes
 /// its name, its id or a unique prefix of its id; `@` is the session whose mount holds the working directory, and
-/// `web@3` is revision 3 of source `web`.
+/// `web@3` is
+/// revision 3 of source `web`, or checkpoint 3 of a session of that name.
 #[derive(Debug, Parser)]
 #[command(name = "aether", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "\

@@ -23,12 +23,23 @@ pub(super) fn sources() -> Vec<CompletionCandidate> {
     candidates(ObjectType::Source)
 }
 
+/// Checkpoints, for the shell, with what was said of each.
+pub(super) fn checkpoints() -> Vec<CompletionCandidate> {
+    let known = || names::known_checkpoints(&config()?.paths.data).ok();
+    let candidate = |(name, message): (String, String)| {
+        let line = message.lines().next().map(|line| crate::ui::escape(line).into_owned());
+        CompletionCandidate::new(name).help(line.map(Into::into))
+    };
+    known().unwrap_or_default().into_iter().map(candidate).collect()
+}
+
+fn config() -> Option<Config> {
+    let cwd = std::env::current_dir().ok()?;
+    Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()
+}
+
 /// Completion has nobody to tell about failures: it then offers nothing.
 fn candidates(kind: ObjectType) -> Vec<CompletionCandidate> {
-    let known = || {
-        let cwd = std::env::current_dir().ok()?;
-        let config = Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()?;
-        names::known(&config.paths.data, kind).ok()
-    };
+    let known = || names::known(&config()?.paths.data, kind).ok();
     known().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }

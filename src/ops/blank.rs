@@ -1,9 +1,11 @@
-//! The tree of a source or session that began with nothing: one empty directory.
+//! The tree of a source or session that began with nothing, one empty directory; and what sessions stand on.
 
 use crate::catalog::Session;
 use crate::model::{Attr, FIRST_INO, Kind, ROOT_INO, Root, RootId, Timestamp, Totals};
 use crate::store::tree::write_dir;
 use crate::store::{Store, StoreError};
+
+use super::live::SessionBase;
 
 /// Stores the tree. The same time and owner give the same root, so storing it again costs nothing.
 ///
@@ -26,12 +28,24 @@ pub fn root(store: &Store, created_ns: i64) -> Result<RootId, StoreError> {
     Ok(root)
 }
 
-/// The tree that a session stands on.
+/// What a session's delta lies on.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn base_of(store: &Store, session: &Session) -> Result<RootId, StoreError> {
-    match session.base.root {
+pub fn base_of(store: &Store, session: &Session) -> Result<SessionBase, StoreError> {
+    let root = match session.base.root {
+        Some(root) => root,
+        None => root(store, session.created_ns)?,
+    };
+    Ok(SessionBase { root, delta: session.delta })
+}
+
+/// The tree that a session is compared with.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn onto_of(store: &Store, session: &Session) -> Result<RootId, StoreError> {
+    match session.base.onto {
         Some(root) => Ok(root),
         None => root(store, session.created_ns),
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::catalog::{Act, Catalog, Session, Tx};
 use crate::config::Paths;
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk};
+use crate::model::RootId;
 use crate::store::{Store, StoreOptions};
 
 use super::error::Result;
-use super::{Error, mounts};
+use super::live::{self, OpenSession};
+use super::{Error, blank, mounts};
 
 /// The surroundings of one command.
 #[derive(Debug)]
@@ -59,6 +61,27 @@ impl Context {
         Ok(self.store.as_ref().expect("it was just opened"))
     }
 
+    /// Opens a session that nobody else has open.
+    ///
+    /// # Errors
+    /// [`LiveError::InUse`](live::LiveError::InUse), or what the catalog, the store or the disk say.
+    pub fn open_session(&mut self, id: &str) -> Result<OpenSession> {
+        let store = Arc::new(self.store()?.clone());
+        let data_dir = self.paths.data.clone();
+        let catalog = self.catalog()?;
+        let base = || Ok::<_, Error>(blank::base_of(&store, &catalog.view().session(id)?)?);
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        live::open_session(&disk, &data_dir, id, store.clone(), base)
+    }
+
+    /// Notes in the catalog that a session's delta was folded; see [`Catalog::fold_session`].
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn fold_session(&mut self, id: &str, from: u64, root: RootId) -> Result<bool> {
+        Ok(self.catalog_mut()?.fold_session(id, from, root)?)
+    }
+
     fn catalog_mut(&mut self) -> Result<&mut Catalog> {
         if self.catalog.is_none() {
             self.catalog = Some(Catalog::open(&self.paths.data)?);
@@ -86,6 +109,17 @@ impl Context {
             _ => self.current_session()?,
         };
         Ok(self.catalog()?.view().session(&key)?)
+    }
+
+    /// The current session, for a text that begins with `@` and so speaks of it.
+    ///
+    /// # Errors
+    /// As [`Context::resolve_session`].
+    pub fn current(&mut self, text: &str) -> Result<Option<Session>> {
+        match text.starts_with('@') {
+            true => self.resolve_session(None).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// The current session: the one that a flag or the environment names, else the one whose mount holds the working

@@ -78,6 +78,20 @@ pub enum Error {
         /// As the user wrote it.
         text: String,
     },
+    /// The text names states of a session and of a source.
+    #[error("`{text}` stands for more than one state: {}", .candidates.join(", "))]
+    AmbiguousTree {
+        /// As the user wrote it.
+        text: String,
+        /// What it could be.
+        candidates: Vec<String>,
+    },
+    /// The text names something else than a checkpoint.
+    #[error("`{text}` is no checkpoint: one is written as `SESSION@NUMBER`")]
+    NotACheckpoint {
+        /// As the user wrote it.
+        text: String,
+    },
     /// A path inside a tree is none.
     #[error("`{}` is no path inside a tree: {why}", .path.display())]
     BadPath {
@@ -148,7 +162,12 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Catalog(error) => catalog_kind(error),
-            Self::Config(_) | Self::NoSession | Self::BadRevision { .. } | Self::BadPath { .. } => Kind::Usage,
+            Self::Config(_)
+            | Self::NoSession
+            | Self::BadRevision { .. }
+            | Self::NotACheckpoint { .. }
+            | Self::BadPath { .. } => Kind::Usage,
+            Self::AmbiguousTree { .. } => Kind::NotFound,
             Self::Import(error) => import_kind(error),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
@@ -175,6 +194,8 @@ impl Error {
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
             Self::BadPath { .. } => "bad-path",
+            Self::AmbiguousTree { .. } => "ambiguous",
+            Self::NotACheckpoint { .. } => "not-a-checkpoint",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
             Self::NotMounted { .. } => "not-mounted",
@@ -210,6 +231,8 @@ impl Error {
                 vec!["`--force` deletes it all the same; the sessions keep their content".into()]
             }
             Self::OriginCovered { at, .. } => vec![format!("`aether session unmount {}` first", at.display())],
+            Self::AmbiguousTree { .. } => vec!["write the id in place of the name".into()],
+            Self::NotACheckpoint { .. } => vec!["`aether checkpoint list` lists them".into()],
             Self::Mounted { name, .. } => vec![format!("`aether session unmount {name}` first")],
             Self::HasChanges { name } => {
                 vec![format!("`aether status {name}` shows them; `--yes` deletes them for good")]
@@ -297,7 +320,7 @@ fn import_hints(error: &ImportError) -> Vec<String> {
 fn catalog_kind(error: &catalog::Error) -> Kind {
     use catalog::Error as E;
     match error {
-        E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } => Kind::NotFound,
+        E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } | E::NoCheckpoint { .. } => Kind::NotFound,
         E::Exists { .. } => Kind::Conflict,
         E::Undo(error) => super::undo::kind(error),
         E::BadName { .. } => Kind::Usage,
@@ -313,6 +336,7 @@ fn catalog_code(error: &catalog::Error) -> &'static str {
         E::NotFound { .. } => "not-found",
         E::Ambiguous { .. } => "ambiguous",
         E::NoRevision { .. } => "no-revision",
+        E::NoCheckpoint { .. } => "no-checkpoint",
         E::Exists { .. } => "exists",
         E::Undo(error) => super::undo::code(error),
         E::BadName { .. } => "bad-name",
@@ -330,6 +354,7 @@ fn catalog_hints(error: &catalog::Error) -> Vec<String> {
     match error {
         E::Undo(error) => super::undo::hints(error),
         E::NotFound { kind, .. } => vec![format!("`aether {kind} list` lists what there is")],
+        E::NoCheckpoint { session, .. } => vec![format!("`aether checkpoint list {session}` lists its checkpoints")],
         E::Ambiguous { .. } => vec!["write more of the id, or the name".into()],
         E::NoRevision { source_name, newest: Some(_), .. } => {
             vec![format!("`aether source log {source_name}` lists its revisions")]

@@ -5,6 +5,8 @@
 
 pub mod blank;
 pub mod changes;
+pub mod checkpoint_create;
+pub mod checkpoint_list;
 pub mod context;
 pub mod demo;
 pub mod doctor;
@@ -14,7 +16,9 @@ pub mod live;
 pub mod mounts;
 pub mod names;
 pub mod op_log;
+mod parallel;
 pub mod rules;
+pub mod seal;
 pub mod session_changes;
 pub mod session_create;
 pub mod session_delete;
@@ -33,8 +37,8 @@ pub mod trial;
 pub mod undo;
 
 pub use crate::catalog::{
-    Base, Event, ImportSettings, NewSource, ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind,
-    Status,
+    Base, Checkpoint, CheckpointKind, Event, ImportSettings, NewSource, ObjectType, Operation, Revision, RowChange,
+    Session, Source, SourceKind, Status,
 };
 pub use context::Context;
 pub use error::{Error, Kind};

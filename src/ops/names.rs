@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::catalog::{Catalog, ObjectType, Revision, Source, View};
+use crate::catalog::{self, Catalog, Checkpoint, ObjectType, Revision, Session, Source, View};
+use crate::model::RootId;
 
 use super::Error;
 use super::error::Result;
@@ -46,6 +47,23 @@ pub fn known(data_dir: &Path, kind: ObjectType) -> Result<Vec<String>> {
     }
 }
 
+/// The checkpoints of sessions that are there, as one writes them; none where nothing was ever set up.
+///
+/// # Errors
+/// What the catalog says.
+pub fn known_checkpoints(data_dir: &Path) -> Result<Vec<(String, String)>> {
+    let Some(catalog) = Catalog::open_existing(data_dir)? else { return Ok(Vec::new()) };
+    let view = catalog.view();
+    let sessions = view.sessions()?;
+    let mut known = Vec::new();
+    for checkpoint in view.all_checkpoints()? {
+        if let Some(session) = sessions.iter().find(|session| session.id == checkpoint.session) {
+            known.push((format!("{}@{}", session.name, checkpoint.number), checkpoint.message));
+        }
+    }
+    Ok(known)
+}
+
 /// Splits `web@3` into the name and the number.
 ///
 /// # Errors
@@ -63,6 +81,101 @@ pub fn split_revision(text: &str) -> Result<(&str, Option<u64>)> {
 /// Whether the number was written in another way than we would, as `+3` or `03`.
 fn number_is_odd(number: u64, text: &str) -> bool {
     !text.ends_with(&format!("@{number}"))
+}
+
+/// A tree that can be named, and what it is.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// A session as it is at this moment.
+    Session(Session),
+    /// A state that a session was in.
+    Checkpoint(Session, Checkpoint),
+    /// A revision of a source.
+    Revision(Source, Revision),
+}
+
+impl Named {
+    /// The name that it can be found by again.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Session(session) => session.name.clone(),
+            Self::Checkpoint(session, checkpoint) => format!("{}@{}", session.name, checkpoint.number),
+            Self::Revision(source, revision) => format!("{}@{}", source.name, revision.number),
+        }
+    }
+
+    /// The root of a tree that never changes.
+    #[must_use]
+    pub fn frozen_root(&self) -> Option<RootId> {
+        match self {
+            Self::Session(_) => None,
+            Self::Checkpoint(_, checkpoint) => Some(checkpoint.root),
+            Self::Revision(_, revision) => Some(revision.root),
+        }
+    }
+}
+
+/// The tree that a text stands for: `S@3` or `S@name` a checkpoint of session `S`, `@3` one of the session `current`, an
+/// id one too; `web@3` a revision of source `web`; a name alone the session of that name, else the newest revision of
+/// the source.
+///
+/// # Errors
+/// [`Error::AmbiguousTree`] when a session and a source have what is asked for; or what the catalog says.
+pub fn resolve(view: View<'_>, text: &str, current: Option<&Session>) -> Result<Named> {
+    let Some((key, which)) = text.split_once('@') else {
+        return resolve_alone(view, text);
+    };
+    if key.is_empty() {
+        let session = current.ok_or(Error::NoSession)?;
+        return match which {
+            "" => Ok(Named::Session(session.clone())),
+            which => Ok(Named::Checkpoint(session.clone(), view.checkpoint(session, which)?)),
+        };
+    }
+    let checkpoint = view.session(key).map_err(Error::from).and_then(|session| {
+        let checkpoint = view.checkpoint(&session, which)?;
+        Ok(Named::Checkpoint(session, checkpoint))
+    });
+    let revision = resolve_revision(view, text).map(|(source, revision)| Named::Revision(source, revision));
+    match (checkpoint, revision) {
+        (Ok(Named::Checkpoint(session, _)), Ok(Named::Revision(source, _))) => Err(Error::AmbiguousTree {
+            text: text.to_owned(),
+            candidates: vec![format!("{}@{which} (session)", session.id), format!("{}@{which} (source)", source.id)],
+        }),
+        (Ok(found), _) | (_, Ok(found)) => Ok(found),
+        // What says most: that the session or the source is there, but not this state of it.
+        (Err(Error::Catalog(catalog::Error::NotFound { .. })), Err(error)) => Err(error),
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn resolve_alone(view: View<'_>, text: &str) -> Result<Named> {
+    if text.starts_with("c-")
+        && let Ok(checkpoint) = view.checkpoint_by_id(text)
+    {
+        return Ok(Named::Checkpoint(view.session(&checkpoint.session)?, checkpoint));
+    }
+    match view.session(text) {
+        Ok(session) => Ok(Named::Session(session)),
+        Err(error @ catalog::Error::NotFound { .. }) => match resolve_revision(view, text) {
+            Ok((source, revision)) => Ok(Named::Revision(source, revision)),
+            Err(Error::Catalog(catalog::Error::NotFound { .. })) => Err(error.into()),
+            Err(other) => Err(other),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The checkpoint that a text stands for, as [`resolve`] reads it.
+///
+/// # Errors
+/// [`Error::NotACheckpoint`], or as [`resolve`].
+pub fn resolve_checkpoint(view: View<'_>, text: &str, current: Option<&Session>) -> Result<(Session, Checkpoint)> {
+    match resolve(view, text, current)? {
+        Named::Checkpoint(session, checkpoint) => Ok((session, checkpoint)),
+        Named::Session(_) | Named::Revision(..) => Err(Error::NotACheckpoint { text: text.to_owned() }),
+    }
 }
 
 /// The source and revision that `web`, `web@3`, an id or a prefix stand for.

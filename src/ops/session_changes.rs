@@ -9,7 +9,7 @@ use crate::model::{BytePath, ChangeSetHash};
 use super::changes::{Change, FileDiff, Scope, TreeView, change_set_hash, changes, patch, visible};
 use super::error::Result;
 use super::import::ImportError;
-use super::live::{LiveError, SessionBase, SessionView};
+use super::live::{LiveError, SessionView};
 use super::rules::Globs;
 use super::session_mount::{live_mount, run_dir};
 use super::{Context, blank};
@@ -54,17 +54,14 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
     let session = cx.resolve_session(request.session.as_deref())?;
     let run = run_dir(cx)?;
     let store = Arc::new(cx.store()?.clone());
-    let root = blank::base_of(&store, &session)?;
+    let onto = store.root(blank::onto_of(&store, &session)?).map_err(LiveError::from)?;
     let record = live_mount(&run, &session.id)?;
     let view = match &record {
-        Some(record) => {
-            let base = store.root(root).map_err(LiveError::from)?;
-            SessionView::remote(&run, record, store, base)?
-        }
-        None => SessionView::own(&cx.paths.data, &session.id, store, SessionBase { root })?,
+        Some(record) => SessionView::remote(&run, record, store, onto)?,
+        None => SessionView::own(cx, &session.id, store, onto)?,
     };
     let scope = if request.all { Scope::All } else { tracked(cx, &session)? };
-    let mut found = changes(&view.base(), &view, &scope).map_err(LiveError::from)?;
+    let mut found = changes(&view.onto(), &view, &scope).map_err(LiveError::from)?;
     if !request.paths.is_empty() {
         found.retain(|change| request.paths.iter().any(|path| change.path.starts_with(path)));
     }
@@ -101,7 +98,7 @@ impl Changed {
     /// # Errors
     /// The session cannot be read.
     pub fn look<'a>(&self, change: &'a Change) -> Result<FileChange<'a>> {
-        let diff = FileDiff::of(change, &self.view.base(), &self.view as &dyn TreeView).map_err(LiveError::from)?;
+        let diff = FileDiff::of(change, &self.view.onto(), &self.view as &dyn TreeView).map_err(LiveError::from)?;
         Ok(FileChange { change, diff })
     }
 }

@@ -26,7 +26,8 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From) -> Result<SessionI
             From::Empty => Base::default(),
             From::Source(text) => {
                 let (source, revision) = names::resolve_revision(tx.view(), text)?;
-                Base { root: Some(revision.root), source: Some(source.id), revision: Some(revision.number) }
+                let root = Some(revision.root);
+                Base { root, onto: root, source: Some(source.id), revision: Some(revision.number) }
             }
         };
         let name = match name {

@@ -112,7 +112,7 @@ fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failur
     let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let store = open_store(&disk, data_dir, None)?;
-    Ok(SessionBase { root: blank::base_of(&store, &session).map_err(LiveError::from)? })
+    Ok(blank::base_of(&store, &session).map_err(LiveError::from)?)
 }
 
 fn mount(spec: &ServeSpec, name: String, ready: &Ready) -> Mount {

@@ -3,19 +3,16 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::catalog::Session;
-use crate::disk::{Disk, RealDisk};
 
 use super::error::Result;
-use super::live::{LiveError, SessionBase, open_session};
-use super::{Context, Error, blank};
+use super::{Context, Error, live};
 
-/// The directory of a session's delta. It comes to be when the session is first mounted.
+/// The directory of a session. It comes to be when the session is first mounted.
 #[must_use]
 pub fn delta_dir(cx: &Context, session_id: &str) -> PathBuf {
-    cx.paths.data.join("sessions").join(session_id)
+    live::session_dir(&cx.paths.data, session_id)
 }
 
 /// Whether the session, which nobody has mounted, differs in anything from what it stands on, times included.
@@ -23,15 +20,15 @@ pub fn delta_dir(cx: &Context, session_id: &str) -> PathBuf {
 /// # Errors
 /// The delta cannot be read, or somebody has it open.
 pub fn has_changes(cx: &mut Context, session: &Session) -> Result<bool> {
-    if !delta_dir(cx, &session.id).exists() {
+    // A fork has from its parent what it began with.
+    let began_with = if session.parent_root.is_some() { session.parent_root } else { session.base.onto };
+    if session.base.root != began_with {
+        return Ok(true);
+    }
+    if !live::delta_dir(&delta_dir(cx, &session.id), session.delta).exists() {
         return Ok(false);
     }
-    let store = Arc::new(cx.store()?.clone());
-    let root = blank::base_of(&store, session)?;
-    let base = || Ok::<_, LiveError>(SessionBase { root });
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let opened = open_session(&disk, &cx.paths.data, &session.id, store, base)?;
-    Ok(!opened.overlay.is_clean())
+    Ok(!cx.open_session(&session.id)?.overlay.is_clean())
 }
 
 /// Removes the files of a session that is deleted.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use aether::model::{ROOT_INO, RootId, Timestamp};
-use aether::ops::changes::{Change, FileDiff, Frozen, LineKind, Scope, changes};
+use aether::ops::changes::{Change, FileDiff, Frozen, LineKind, Scope, change_set_hash, changes};
+use aether::ops::seal::{Memo, seal};
 use aether::overlay::{Caller, Files, Overlay, RenameMode, SetAttr, Snapshot};
 use aether::store::Store;
 
@@ -76,4 +77,20 @@ fn a_session_that_is_written_shows_its_changes() {
     let expected =
         [(LineKind::Deleted, &b"content of edited\n"[..]), (LineKind::Inserted, &b"Content of edited\n"[..])];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn the_hash_of_a_change_set_is_the_same_live_and_sealed() {
+    let bench = Bench::new();
+    let root = base(&bench);
+    let session = Session::on(&bench, root);
+    edit(&session);
+    let snapshot = session.snapshot();
+    let live = change_set_hash(&session.changes(&bench, root), &snapshot).unwrap();
+
+    let writer = bench.store.writer().unwrap();
+    let (tree, _) = seal(&snapshot, &writer, &Memo::default(), 1).unwrap();
+    let sealed = writer.put_root(&tree).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(bench.hash(root, sealed), live.to_string());
 }

@@ -13,6 +13,7 @@ pub mod operation;
 mod overlay;
 pub mod rng;
 pub mod runner;
+mod seal;
 mod self_test;
 pub mod shrink;
 pub mod sparse;

@@ -14,7 +14,6 @@ mod kernel_fs;
 mod list;
 mod number;
 mod origin;
-mod parallel;
 mod plan;
 mod read;
 mod rule_files;

@@ -8,10 +8,10 @@ use rustix::io::Errno;
 use crate::store::Writer;
 
 use super::file::{BLOCK_BYTES, OneFile, Outcome, outcome_of};
-use super::parallel::in_parallel;
 use super::plan::{Place, Plan};
 use super::walk::{Context, DirId, Part, State, Tree};
 use super::{ImportError, Unreadable};
+use crate::ops::parallel::in_parallel;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,10 +15,10 @@ use crate::overlay::Lower;
 
 use super::list::Lister;
 use super::origin::Origin;
-use super::parallel::in_parallel;
 use super::rule_files::RuleSet;
 use super::stat::{Identity, Seen};
 use super::{ImportError, ImportProgress, LeftOut, Unreadable};
+use crate::ops::parallel::in_parallel;
 
 /// Position of a directory in [`Tree::dirs`]. The root is 0; a directory's is above that of the one it is in.
 pub(super) type DirId = usize;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::daemon::Failure;
 use crate::delta::DeltaError;
+use crate::ops::seal::SealError;
 use crate::overlay::{self, LowerError};
 use crate::store::StoreError;
 
@@ -65,6 +66,15 @@ impl LiveError {
             Self::Store(error) => error.is_damage(),
             Self::Delta(error) => matches!(error, DeltaError::Damaged { .. }),
             _ => self.code().contains("damage"),
+        }
+    }
+}
+
+impl From<SealError> for LiveError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Read(error) => Self::Overlay(error),
+            SealError::Store(error) => Self::Store(error),
         }
     }
 }

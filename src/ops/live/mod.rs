@@ -3,13 +3,14 @@
 mod error;
 mod frozen;
 mod open;
+mod sealing;
 mod tree;
 mod view;
 mod workspace;
 
 pub use error::LiveError;
 pub use frozen::NoUpper;
-pub use open::{OpenSession, SessionBase, open_session, open_store};
+pub use open::{OpenSession, SessionBase, delta_dir, open_session, open_store, session_dir};
 pub use tree::LiveTree;
 pub use view::SessionView;
 pub use workspace::{SessionWorkspace, What, open_workspace};

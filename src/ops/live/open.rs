@@ -2,33 +2,71 @@
 //!
 //! The lock of the session comes first and is held as long as the session is open, by its mount process or by a
 //! command. Only then is the base looked up, so that nobody can put the session on another one in between.
+//!
+//! The catalog names the base and the number of the delta that lies on it, together. So a session is put on another base
+//! by one transaction, which names an empty delta that is not there yet; the one before is then litter, and removed by
+//! whoever opens the session next, if not at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::delta::{Delta, Settings};
 use crate::disk::{Disk, File, Open};
+use parking_lot::Mutex;
+
 use crate::model::{Root, RootId};
 use crate::overlay::{Overlay, Replay};
 use crate::store::{Store, StoreOptions};
 
 use super::LiveError;
+use super::sealing::Sealing;
 
 /// A session that this process has open.
 #[derive(Debug)]
 pub struct OpenSession {
     /// Its file system.
     pub overlay: Arc<Overlay<Store, Delta>>,
-    /// What it stands on.
+    /// What its delta lies on.
     pub base: Root,
+    /// Where that and the delta are.
+    pub place: SessionBase,
+    pub(super) sealing: Mutex<Sealing>,
+    pub(super) disk: Arc<dyn Disk>,
+    /// The session's directory.
+    pub(super) dir: PathBuf,
     _lock: File,
 }
 
-/// What a session stands on, as the catalog says it.
-#[derive(Clone, Copy, Debug)]
+/// What a session's delta lies on, as the catalog says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionBase {
     /// The frozen tree.
     pub root: RootId,
+    /// The number of the delta.
+    pub delta: u64,
+}
+
+/// The directory of a session.
+#[must_use]
+pub fn session_dir(data_dir: &Path, id: &str) -> PathBuf {
+    data_dir.join("sessions").join(id)
+}
+
+/// The directory of a session's delta, which is there if the session was ever opened with that delta.
+#[must_use]
+pub fn delta_dir(session_dir: &Path, number: u64) -> PathBuf {
+    match number {
+        0 => session_dir.join("delta"),
+        number => session_dir.join(format!("delta-{number}")),
+    }
+}
+
+/// The number of the delta that a directory of this name holds.
+fn delta_number(dir: &Path) -> Option<u64> {
+    match dir.file_name()?.to_str()?.strip_prefix("delta")? {
+        "" => Some(0),
+        number => number.strip_prefix('-')?.parse().ok(),
+    }
 }
 
 /// The store of a data directory.
@@ -51,12 +89,31 @@ pub fn open_session<E: From<LiveError>>(
     store: Arc<Store>,
     base: impl FnOnce() -> Result<SessionBase, E>,
 ) -> Result<OpenSession, E> {
-    let dir = data_dir.join("sessions").join(id);
+    let dir = session_dir(data_dir, id);
     let lock = lock(&**disk, &dir, id)?;
-    let base = store.root(base()?.root).map_err(LiveError::from)?;
-    let (delta, replay) = open_delta(disk, data_dir, &dir.join("delta"), &base)?;
+    let place = base()?;
+    let base = store.root(place.root).map_err(LiveError::from)?;
+    remove_deltas(&**disk, &dir, |number| number < place.delta)?;
+    let (delta, replay) = open_delta(disk, data_dir, &delta_dir(&dir, place.delta), &base)?;
     let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
-    Ok(OpenSession { overlay, base, _lock: lock })
+    Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir, _lock: lock })
+}
+
+/// Removes deltas that the catalog does not name any more.
+fn remove_deltas(disk: &dyn Disk, dir: &Path, is_litter: impl Fn(u64) -> bool) -> Result<(), LiveError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LiveError::Io { path, source }
+    };
+    for delta in disk.list(dir).map_err(failed(dir))? {
+        if delta_number(&delta).is_some_and(&is_litter) {
+            for file in disk.list(&delta).map_err(failed(&delta))? {
+                disk.remove(&file).map_err(failed(&file))?;
+            }
+            disk.remove_dir(&delta).map_err(failed(&delta))?;
+        }
+    }
+    Ok(())
 }
 
 impl OpenSession {
@@ -73,6 +130,14 @@ impl OpenSession {
             }
         };
         Ok(self.overlay.upper().start_flusher(after_sync)?)
+    }
+
+    /// Removes the delta, now that the catalog does not name it any more.
+    ///
+    /// # Errors
+    /// What the disk says; the next one who opens the session then does it.
+    pub fn retire(self) -> Result<(), LiveError> {
+        remove_deltas(&*self.disk, &self.dir, |number| number <= self.place.delta)
     }
 
     /// Makes everything durable. Nothing should be changed afterwards.

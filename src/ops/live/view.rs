@@ -1,6 +1,5 @@
 //! A session looked at from outside, whoever has it open.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -9,13 +8,14 @@ use serde_json::json;
 use crate::daemon::control::{Client, Request};
 use crate::daemon::{Failure, MountRecord, RunDir};
 use crate::delta::Delta;
-use crate::disk::{Disk, RealDisk};
 use crate::model::{Body, Entry, Root};
+use crate::ops::Context;
 use crate::ops::changes::{Frozen, TreeView};
+use crate::ops::error::Result;
 use crate::overlay::{Error, Snapshot, SnapshotBody, SnapshotDir, SnapshotEntry, Whence};
 use crate::store::Store;
 
-use super::{LiveError, LiveTree, OpenSession, SessionBase, open_session};
+use super::{LiveError, LiveTree, OpenSession};
 
 /// How much of a written file is asked for at a time, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
@@ -24,7 +24,8 @@ const PIECE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct SessionView {
     store: Arc<Store>,
-    base: Root,
+    /// What it is compared with.
+    onto: Root,
     state: State,
 }
 
@@ -41,7 +42,12 @@ impl SessionView {
     ///
     /// # Errors
     /// The process cannot be reached, or cannot tell.
-    pub fn remote(run: &RunDir, record: &MountRecord, store: Arc<Store>, base: Root) -> Result<Self, LiveError> {
+    pub fn remote(
+        run: &RunDir,
+        record: &MountRecord,
+        store: Arc<Store>,
+        onto: Root,
+    ) -> std::result::Result<Self, LiveError> {
         let mut client = record.connect(run)?;
         let reply = client.call(&Request::new("snapshot", json!({})))?;
         let broken = |what: &str| Failure::new("control-protocol", format!("the mount process sent no {what}"));
@@ -50,7 +56,7 @@ impl SessionView {
         let tree = LiveTree::decode(&reply.payload).map_err(|_| broken("tree"))?;
         Ok(Self {
             store,
-            base,
+            onto,
             state: State::Remote { tree: Box::new(tree), number, client: Box::new(Mutex::new(client)) },
         })
     }
@@ -59,27 +65,25 @@ impl SessionView {
     ///
     /// # Errors
     /// As [`open_session`].
-    pub fn own(data_dir: &Path, id: &str, store: Arc<Store>, base: SessionBase) -> Result<Self, LiveError> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let session = open_session(&disk, data_dir, id, store.clone(), || Ok::<_, LiveError>(base))?;
-        let snapshot = session.overlay.snapshot()?;
-        let base = session.base.clone();
-        Ok(Self { store, base, state: State::Own { _session: Box::new(session), snapshot: Box::new(snapshot) } })
+    pub fn own(cx: &mut Context, id: &str, store: Arc<Store>, onto: Root) -> Result<Self> {
+        let session = cx.open_session(id)?;
+        let snapshot = session.overlay.snapshot().map_err(LiveError::from)?;
+        Ok(Self { store, onto, state: State::Own { _session: Box::new(session), snapshot: Box::new(snapshot) } })
     }
 
-    /// The tree that the session stands on.
+    /// The tree that the session is compared with.
     #[must_use]
-    pub fn base(&self) -> Frozen<'_> {
-        Frozen::new(&*self.store, &self.base)
+    pub fn onto(&self) -> Frozen<'_> {
+        Frozen::new(&*self.store, &self.onto)
     }
 }
 
 impl TreeView for SessionView {
-    fn root(&self) -> Result<SnapshotEntry, Error> {
+    fn root(&self) -> std::result::Result<SnapshotEntry, Error> {
         match &self.state {
             State::Own { snapshot, .. } => Ok(snapshot.root()),
             State::Remote { tree, .. } => {
-                let mut root = self.base().root()?;
+                let mut root = self.onto().root()?;
                 let (attr, xattrs) = tree.root();
                 (root.attr, root.xattrs) = (attr.clone(), xattrs.cloned());
                 root.body = SnapshotBody::Dir(SnapshotDir::Changed { ino: root.attr.ino, base: None });
@@ -88,10 +92,10 @@ impl TreeView for SessionView {
         }
     }
 
-    fn list(&self, dir: SnapshotDir) -> Result<Vec<SnapshotEntry>, Error> {
+    fn list(&self, dir: SnapshotDir) -> std::result::Result<Vec<SnapshotEntry>, Error> {
         match (&self.state, dir) {
             (State::Own { snapshot, .. }, dir) => snapshot.list(dir),
-            (State::Remote { .. }, SnapshotDir::Frozen(_)) => self.base().list(dir),
+            (State::Remote { .. }, SnapshotDir::Frozen(_)) => self.onto().list(dir),
             (State::Remote { tree, .. }, SnapshotDir::Changed { ino, .. }) => {
                 let entries = tree.dir(ino).ok_or(Error::Stale)?;
                 Ok(entries.iter().map(|entry| listed(tree, entry)).collect())
@@ -99,10 +103,10 @@ impl TreeView for SessionView {
         }
     }
 
-    fn read(&self, file: &SnapshotEntry, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+    fn read(&self, file: &SnapshotEntry, offset: u64, buf: &mut [u8]) -> std::result::Result<usize, Error> {
         match (&self.state, &file.body) {
             (State::Own { snapshot, .. }, _) => snapshot.read(file, offset, buf),
-            (State::Remote { .. }, SnapshotBody::File(Some(_))) => self.base().read(file, offset, buf),
+            (State::Remote { .. }, SnapshotBody::File(Some(_))) => self.onto().read(file, offset, buf),
             (State::Remote { number, client, .. }, _) => {
                 let mut done = 0;
                 while done < buf.len() {
@@ -124,10 +128,10 @@ impl TreeView for SessionView {
         }
     }
 
-    fn seek(&self, file: &SnapshotEntry, offset: u64, what: Whence) -> Result<Option<u64>, Error> {
+    fn seek(&self, file: &SnapshotEntry, offset: u64, what: Whence) -> std::result::Result<Option<u64>, Error> {
         match (&self.state, &file.body) {
             (State::Own { snapshot, .. }, _) => snapshot.seek(file, offset, what),
-            (State::Remote { .. }, SnapshotBody::File(Some(_))) => self.base().seek(file, offset, what),
+            (State::Remote { .. }, SnapshotBody::File(Some(_))) => self.onto().seek(file, offset, what),
             // Holes of written files are read as the zeros that they are.
             (State::Remote { .. }, _) => Ok((what == Whence::Data && offset < file.attr.size).then_some(offset)),
         }

@@ -25,6 +25,9 @@ const MAX_SNAPSHOTS: usize = 4;
 /// The longest read in one request, in bytes.
 const MAX_READ_BYTES: u64 = 1 << 20;
 
+/// The niceness of what happens beside serving.
+const BACKGROUND_NICENESS: i32 = 5;
+
 /// What to serve, as it stands in a [`ServeSpec`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -94,6 +97,11 @@ pub fn open_workspace(
     Ok(SessionWorkspace { served, gate, snapshots: Mutex::default() })
 }
 
+/// Lets those go first who serve programs: on this thread, to its end. Without the right to do it, nothing is lost.
+fn step_back() {
+    let _as_before = rustix::process::setpriority_process(None, BACKGROUND_NICENESS);
+}
+
 impl SessionWorkspace {
     /// Takes a snapshot, keeps it for `read`, and sends its changed part.
     fn snapshot(&self) -> Result<Reply, Failure> {
@@ -110,6 +118,15 @@ impl SessionWorkspace {
             kept.snapshots.pop_front();
         }
         Ok(Reply { result: json!({ "snapshot": number }), payload: tree.encode() })
+    }
+
+    /// Stores the present state, and says what its root is.
+    fn seal(&self) -> Result<Reply, Failure> {
+        let Served::Session(session) = &self.served else {
+            return Err(Failure::new("frozen", "a frozen tree has no state but the one"));
+        };
+        let root = session.seal(step_back)?;
+        Ok(Reply::of(json!({ "root": root.0.to_hex() })))
     }
 
     /// Reads from a written file of a snapshot.
@@ -148,6 +165,7 @@ impl Workspace for SessionWorkspace {
         match request.verb.as_str() {
             "snapshot" => self.snapshot(),
             "read" => self.read(&request),
+            "seal" => self.seal(),
             verb => Err(Failure::new("control-protocol", format!("`{}` is no request", verb.escape_debug()))),
         }
     }

@@ -1,6 +1,7 @@
 //! One view a result.
 
 mod changes;
+mod checkpoint;
 mod config;
 mod demo;
 mod doctor;
@@ -13,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 pub use changes::{ChangeView, NameStatusView, PatchView, StatView, StatusView};
+pub use checkpoint::{CheckpointAction, CheckpointView};
 pub use config::{PathsView, SettingView};
 pub use demo::StepView;
 pub use doctor::FindingView;

@@ -1,0 +1,146 @@
+//! Making a checkpoint, and what it stands on: a durable root of a session's present state.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::catalog::{Checkpoint, CheckpointKind, NewCheckpoint, Session};
+use crate::daemon::control::Request as Order;
+use crate::daemon::{Failure, MountRecord};
+use crate::model::{ObjectId, RootId};
+
+use super::error::Result;
+use super::live::{self, LiveError};
+use super::session_mount::{live_mount, run_dir};
+use super::{Context, Error, blank};
+
+/// What to make.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The session; the current one if not given.
+    pub session: Option<String>,
+    /// A name for the checkpoint.
+    pub name: Option<String>,
+    /// What to say of it.
+    pub message: String,
+    /// Only if something changed since the last one.
+    pub if_changed: bool,
+}
+
+/// A session's state in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its tree, which is durable.
+    pub root: RootId,
+}
+
+/// Makes a checkpoint of a session as it is now, mounted or not. `None`: nothing changed, and that was asked for.
+///
+/// # Errors
+/// The session is not there or cannot be read, the name is wrong or taken, or the store cannot be written.
+pub fn run(cx: &mut Context, request: &Request) -> Result<Option<(Session, Checkpoint)>> {
+    let session = cx.resolve_session(request.session.as_deref())?;
+    if let Some(name) = &request.name {
+        // Before the seal, which may take long; the transaction looks again.
+        cx.catalog()?.view().check_checkpoint_name(&session.id, name)?;
+    }
+    let sealed = seal_session(cx, &session)?;
+    if request.if_changed {
+        let newest = cx.catalog()?.view().newest_checkpoint(&session.id)?;
+        let before = newest.map(|checkpoint| checkpoint.root).or(session.parent_root).or(session.base.onto);
+        if before == Some(sealed.root) {
+            return Ok(None);
+        }
+    }
+    let (name, message) = (request.name.clone(), request.message.clone());
+    let totals = totals(cx, sealed.root)?;
+    let kind = CheckpointKind::Manual;
+    let new = NewCheckpoint { root: sealed.root, totals, name, message, kind, reason: None };
+    let checkpoint = record(cx, &session, &new)?;
+    Ok(Some((session, checkpoint)))
+}
+
+/// Makes an automatic checkpoint of a session, before something changes it: `reason` is a word for that.
+///
+/// # Errors
+/// As [`run`].
+pub fn automatic(cx: &mut Context, session: &Session, reason: &str) -> Result<Checkpoint> {
+    let sealed = seal_session(cx, session)?;
+    let totals = totals(cx, sealed.root)?;
+    let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
+    let new = NewCheckpoint { root: sealed.root, totals, name: None, message: String::new(), kind, reason };
+    record(cx, session, &new)
+}
+
+fn totals(cx: &mut Context, root: RootId) -> Result<crate::model::Totals> {
+    Ok(cx.store()?.root(root).map_err(LiveError::from)?.totals)
+}
+
+fn record(cx: &mut Context, session: &Session, new: &NewCheckpoint) -> Result<Checkpoint> {
+    let id = cx.write(|tx| Ok(tx.create_checkpoint(&session.id, new)?))?;
+    Ok(cx.catalog()?.view().checkpoint_by_id(&id)?)
+}
+
+/// How long to wait for a session that changes hands, and how often to look.
+const PATIENCE: Duration = Duration::from_millis(20);
+const LOOKS: usize = 500;
+
+/// Stores a session's present state, whoever has it open, and returns its tree, which is durable then. What was
+/// answered to a program before this was called is in it.
+///
+/// # Errors
+/// The session is busy for too long, it cannot be read, or the store cannot be written.
+pub fn seal_session(cx: &mut Context, session: &Session) -> Result<Sealed> {
+    let run = run_dir(cx)?;
+    let mut look = 0;
+    loop {
+        let mounted = live_mount(&run, &session.id)?;
+        let sealed = match &mounted {
+            Some(record) => seal_mounted(record.connect(&run).map_err(Error::from), record),
+            None => seal_unmounted(cx, &session.id),
+        };
+        look += 1;
+        match sealed {
+            // It is being mounted or unmounted, or another command looks at it.
+            Err(error) if look < LOOKS && matches!(error.code(), "session-in-use" | "control-unreachable") => {
+                sleep(PATIENCE);
+            }
+            other => return other.map(|root| Sealed { root }),
+        }
+    }
+}
+
+fn seal_mounted(client: Result<crate::daemon::control::Client>, record: &MountRecord) -> Result<RootId> {
+    let reply = client?.call(&Order::new("seal", json!({})))?;
+    let root = reply.result.get("root").and_then(|root| root.as_str()).and_then(ObjectId::from_hex);
+    let broken = || Failure::new("control-protocol", format!("process {} sent no root", record.process.pid));
+    Ok(RootId(root.ok_or_else(broken)?))
+}
+
+fn seal_unmounted(cx: &mut Context, id: &str) -> Result<RootId> {
+    if let Some(root) = untouched(cx, id)? {
+        return Ok(root);
+    }
+    let open = cx.open_session(id)?;
+    let root = open.seal(|| ())?;
+    // From now on the session stands on this tree, so that what is in it is never sealed again.
+    if root != open.place.root && cx.fold_session(id, open.place.delta, root)? {
+        open.retire()?;
+    }
+    Ok(root)
+}
+
+/// The tree of a session that has nothing beside it, if that can be told without opening the session.
+fn untouched(cx: &mut Context, id: &str) -> Result<Option<RootId>> {
+    let before = cx.catalog()?.view().session(id)?;
+    let dir = live::delta_dir(&live::session_dir(&cx.paths.data, id), before.delta);
+    // The delta may have been folded, and so be gone, since the catalog named it.
+    if dir.exists() || cx.catalog()?.view().session(id)?.delta != before.delta {
+        return Ok(None);
+    }
+    match before.base.root {
+        Some(root) => Ok(Some(root)),
+        None => Ok(Some(blank::base_of(cx.store()?, &before)?.root)),
+    }
+}

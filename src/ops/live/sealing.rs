@@ -1,0 +1,48 @@
+//! Sealing a session that this process has open.
+
+use crate::model::RootId;
+use crate::ops::seal::{Memo, seal};
+
+use super::{LiveError, OpenSession};
+
+/// Threads that store what a seal finds.
+const THREADS: usize = 2;
+
+/// What earlier seals of an open session left.
+#[derive(Debug, Default)]
+pub(super) struct Sealing {
+    memo: Memo,
+    /// The tree of the last one.
+    last: Option<RootId>,
+}
+
+impl OpenSession {
+    /// Stores the session's present state. When this returns, the tree is durable. Programs go on meanwhile; `begun` is
+    /// called as soon as the moment is taken.
+    ///
+    /// # Errors
+    /// The session cannot be read, or the store not written. Sealing again stores what is missing.
+    pub fn seal(&self, begun: impl FnOnce()) -> Result<RootId, LiveError> {
+        let mut sealing = self.sealing.lock();
+        if self.overlay.is_clean() {
+            return Ok(self.place.root);
+        }
+        let Sealing { memo, last } = &mut *sealing;
+        let snapshot = self.overlay.snapshot_to_seal(&mut memo.links)?;
+        begun();
+        if let (Some(last), None) = (*last, snapshot.touched().next()) {
+            return Ok(last);
+        }
+        let store = || {
+            let writer = self.overlay.lower().writer()?;
+            let (root, stored) = seal(&snapshot, &writer, memo, THREADS)?;
+            let root = writer.put_root(&root)?;
+            writer.finish()?;
+            Ok::<_, LiveError>((root, stored))
+        };
+        let (root, stored) = store().inspect_err(|_| self.overlay.seal_failed(&snapshot))?;
+        memo.adopt(stored, &snapshot);
+        *last = Some(root);
+        Ok(root)
+    }
+}
