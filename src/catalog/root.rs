@@ -34,6 +34,23 @@ const ROOTS: &[RootColumn] = &[
         what: "session base",
         sql: "SELECT base_root, id, name, NULL, deleted_ns FROM session WHERE base_root IS NOT NULL",
     },
+    RootColumn {
+        column: "session.onto_root",
+        what: "session's revision",
+        sql: "SELECT onto_root, id, name, NULL, deleted_ns FROM session WHERE onto_root IS NOT NULL",
+    },
+    RootColumn {
+        column: "session.parent_root",
+        what: "beginning of a fork",
+        sql: "SELECT parent_root, id, name, NULL, deleted_ns FROM session WHERE parent_root IS NOT NULL",
+    },
+    RootColumn {
+        column: "checkpoint.root",
+        what: "checkpoint",
+        sql: "SELECT checkpoint.root, session.id, session.name, checkpoint.number,
+                     coalesce(session.deleted_ns, checkpoint.deleted_ns)
+              FROM checkpoint JOIN session ON session.id = checkpoint.session",
+    },
 ];
 
 /// A tree that a row refers to.

@@ -9,6 +9,7 @@ use crate::catalog::{Checkpoint, CheckpointKind, NewCheckpoint, Session};
 use crate::daemon::control::Request as Order;
 use crate::daemon::{Failure, MountRecord};
 use crate::model::{ObjectId, RootId};
+use crate::store::Hold;
 
 use super::error::Result;
 use super::live::{self, LiveError};
@@ -29,10 +30,12 @@ pub struct Request {
 }
 
 /// A session's state in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Sealed {
     /// Its tree, which is durable.
     pub root: RootId,
+    /// Keeps it from being collected until a row refers to it. None is needed for what the session's own row refers to.
+    pub hold: Option<Hold>,
 }
 
 /// Makes a checkpoint of a session as it is now, mounted or not. `None`: nothing changed, and that was asked for.
@@ -45,6 +48,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Option<(Session, Check
         // Before the seal, which may take long; the transaction looks again.
         cx.catalog()?.view().check_checkpoint_name(&session.id, name)?;
     }
+    let _hold = cx.store()?.hold()?;
     let sealed = seal_session(cx, &session)?;
     if request.if_changed {
         let newest = cx.catalog()?.view().newest_checkpoint(&session.id)?;
@@ -66,6 +70,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Option<(Session, Check
 /// # Errors
 /// As [`run`].
 pub fn automatic(cx: &mut Context, session: &Session, reason: &str) -> Result<Checkpoint> {
+    let _hold = cx.store()?.hold()?;
     let sealed = seal_session(cx, session)?;
     let totals = totals(cx, sealed.root)?;
     let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
@@ -87,12 +92,16 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const LOOKS: usize = 500;
 
 /// Stores a session's present state, whoever has it open, and returns its tree, which is durable then. What was
-/// answered to a program before this was called is in it.
+/// answered to a program before this was called is in it. The caller keeps the hold until a row refers to the tree.
 ///
 /// # Errors
 /// The session is busy for too long, it cannot be read, or the store cannot be written.
 pub fn seal_session(cx: &mut Context, session: &Session) -> Result<Sealed> {
     let run = run_dir(cx)?;
+    if let Some(root) = untouched(cx, &session.id)? {
+        return Ok(Sealed { root, hold: None });
+    }
+    let hold = cx.store()?.hold()?;
     let mut look = 0;
     loop {
         let mounted = live_mount(&run, &session.id)?;
@@ -106,7 +115,7 @@ pub fn seal_session(cx: &mut Context, session: &Session) -> Result<Sealed> {
             Err(error) if look < LOOKS && matches!(error.code(), "session-in-use" | "control-unreachable") => {
                 sleep(PATIENCE);
             }
-            other => return other.map(|root| Sealed { root }),
+            other => return other.map(|root| Sealed { root, hold: Some(hold) }),
         }
     }
 }
@@ -119,9 +128,6 @@ fn seal_mounted(client: Result<crate::daemon::control::Client>, record: &MountRe
 }
 
 fn seal_unmounted(cx: &mut Context, id: &str) -> Result<RootId> {
-    if let Some(root) = untouched(cx, id)? {
-        return Ok(root);
-    }
     let open = cx.open_session(id)?;
     let root = open.seal(|| ())?;
     // From now on the session stands on this tree, so that what is in it is never sealed again.

@@ -56,6 +56,11 @@ pub enum SealError {
 }
 
 impl Memo {
+    /// Forgets what was stored: it may have been taken away.
+    pub fn forget(&mut self) {
+        self.stored = Stored::default();
+    }
+
     /// Takes on what a seal stored, now that it is durable; forgets inodes that the session has no more.
     pub fn adopt<U: Upper>(&mut self, stored: Stored, snapshot: &Snapshot<Store, U>) {
         let own = &mut self.stored;

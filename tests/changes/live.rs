@@ -88,7 +88,7 @@ fn the_hash_of_a_change_set_is_the_same_live_and_sealed() {
     let snapshot = session.snapshot();
     let live = change_set_hash(&session.changes(&bench, root), &snapshot).unwrap();
 
-    let writer = bench.store.writer().unwrap();
+    let writer = bench.store.hold().unwrap().writer().unwrap();
     let (tree, _) = seal(&snapshot, &writer, &Memo::default(), 1).unwrap();
     let sealed = writer.put_root(&tree).unwrap();
     writer.finish().unwrap();

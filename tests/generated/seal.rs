@@ -55,7 +55,7 @@ impl Bench {
     fn new(start: &State) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(Arc::new(RealDisk), &dir.path().join("objects"), StoreOptions::default()).unwrap();
-        let writer = store.writer().unwrap();
+        let writer = store.hold().unwrap().writer().unwrap();
         let empty = write_dir(&writer, Vec::new()).unwrap();
         let attr = start.inodes[&aether::model::ROOT_INO].attr.clone();
         let root = Root { attr, dir: empty, xattrs: None, next_ino: FIRST_INO, totals: totals(start) };
@@ -86,13 +86,13 @@ impl Bench {
         let failed = |error: &dyn std::fmt::Display| format!("it cannot be sealed: {error}");
         let overlay = &self.subject.files;
         let snapshot = overlay.snapshot_to_seal(&mut self.memo.links).map_err(|error| failed(&error))?;
-        let writer = self.store.writer().unwrap();
+        let writer = self.store.hold().unwrap().writer().unwrap();
         let (root, stored) = seal(&snapshot, &writer, &self.memo, 2).map_err(|error| failed(&error))?;
         let id = writer.put_root(&root).unwrap();
         writer.finish().unwrap();
         self.memo.adopt(stored, &snapshot);
 
-        let writer = self.store.writer().unwrap();
+        let writer = self.store.hold().unwrap().writer().unwrap();
         let whole = overlay.snapshot().map_err(|error| failed(&error))?;
         let (again, _) = seal(&whole, &writer, &Memo::default(), 1).map_err(|error| failed(&error))?;
         let again: RootId = writer.put_root(&again).unwrap();

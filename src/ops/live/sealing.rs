@@ -2,6 +2,7 @@
 
 use crate::model::RootId;
 use crate::ops::seal::{Memo, seal};
+use crate::store::Generation;
 
 use super::{LiveError, OpenSession};
 
@@ -14,11 +15,13 @@ pub(super) struct Sealing {
     memo: Memo,
     /// The tree of the last one.
     last: Option<RootId>,
+    /// When these were true; a collection of the store may have taken away what they speak of.
+    generation: Option<Generation>,
 }
 
 impl OpenSession {
     /// Stores the session's present state. When this returns, the tree is durable. Programs go on meanwhile; `begun` is
-    /// called as soon as the moment is taken.
+    /// called as soon as the moment is taken. Whoever lets a row refer to the tree holds the store from before this call.
     ///
     /// # Errors
     /// The session cannot be read, or the store not written. Sealing again stores what is missing.
@@ -27,14 +30,19 @@ impl OpenSession {
         if self.overlay.is_clean() {
             return Ok(self.place.root);
         }
-        let Sealing { memo, last } = &mut *sealing;
+        let hold = self.overlay.lower().hold()?;
+        if sealing.generation.replace(hold.generation()) != Some(hold.generation()) {
+            sealing.memo.forget();
+            sealing.last = None;
+        }
+        let Sealing { memo, last, .. } = &mut *sealing;
         let snapshot = self.overlay.snapshot_to_seal(&mut memo.links)?;
         begun();
         if let (Some(last), None) = (*last, snapshot.touched().next()) {
             return Ok(last);
         }
         let store = || {
-            let writer = self.overlay.lower().writer()?;
+            let writer = hold.writer()?;
             let (root, stored) = seal(&snapshot, &writer, memo, THREADS)?;
             let root = writer.put_root(&root)?;
             writer.finish()?;
