@@ -114,7 +114,7 @@ fn every_command(scene: &mut Scene) -> Vec<Dump> {
     });
     step(scene, &|tx| {
         let id = tx.view().source("web")?.id;
-        let base = Base { root: Some(revision(1).root), source: Some(id), revision: Some(1) };
+        let base = Base { root: Some(revision(1).root), onto: None, source: Some(id), revision: Some(1) };
         let session = tx.create_session("fix", &base, None)?;
         tx.set_tag(&session, "task", "7")
     });
@@ -231,7 +231,7 @@ fn what_sessions_stand_on_is_not_undone_below_them() {
     scene.write(|tx| tx.create_revision(&tx.view().source("web")?.id, &revision(2))).unwrap();
     scene
         .write(|tx| {
-            let base = Base { root: None, source: Some(tx.view().source("web")?.id), revision: Some(2) };
+            let base = Base { root: None, onto: None, source: Some(tx.view().source("web")?.id), revision: Some(2) };
             tx.create_session("fix", &base, None)
         })
         .unwrap();
@@ -331,7 +331,8 @@ fn random_command(scene: &mut Scene, choice: u64, which: usize, name: &str) -> b
     let sources = scene.catalog.view().sources().unwrap();
     let session = sessions.get(which % sessions.len().max(1)).cloned();
     let source_there = sources.get(which % sources.len().max(1)).cloned();
-    let base = Base { source: source_there.as_ref().map(|found| found.id.clone()), revision: Some(1), root: None };
+    let base =
+        Base { source: source_there.as_ref().map(|found| found.id.clone()), revision: Some(1), ..Base::default() };
     let done = match (choice, session, source_there) {
         (5, ..) => scene.write(|tx| tx.create_session(name, &base, None).map(drop)),
         (6, Some(session), _) => scene.write(|tx| tx.rename_session(&session, name)),
