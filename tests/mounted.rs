@@ -9,6 +9,8 @@ mod control;
 #[path = "mounted/fixture.rs"]
 mod fixture;
 // The parts of the generator that need no mount are tested in `main`.
+#[path = "mounted/forks.rs"]
+mod forks;
 #[allow(dead_code)]
 #[path = "generated/parts.rs"]
 mod generated;

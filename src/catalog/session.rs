@@ -157,6 +157,23 @@ impl View<'_> {
         self.rows(&sql, [source_id], read)
     }
 
+    /// The names of the forks of a session, in order.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn forks(&self, session_id: &str) -> Result<Vec<String>, Error> {
+        let sql = "SELECT name FROM session WHERE parent = ?1 AND deleted_ns IS NULL ORDER BY name";
+        self.rows(sql, [session_id], |row| row.get(0))
+    }
+
+    /// The name of a session, deleted or not.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn session_name(&self, id: &str) -> Result<Option<String>, Error> {
+        self.row("SELECT name FROM session WHERE id = ?1", [id], |row| row.get(0))
+    }
+
     /// The session with this name, id or prefix.
     ///
     /// # Errors

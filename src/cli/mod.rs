@@ -66,6 +66,7 @@ commands! {
         Checkpoint(checkpoint::Args),
         Status(session::status::Args),
         Diff(diff::Args),
+        Fork(session::fork::Args),
         Mount(session::mount::Args),
         Unmount(session::unmount::Args),
         Run(session::run::Args),

@@ -98,8 +98,8 @@ const LOOKS: usize = 500;
 /// The session is busy for too long, it cannot be read, or the store cannot be written.
 pub fn seal_session(cx: &mut Context, session: &Session) -> Result<Sealed> {
     let run = run_dir(cx)?;
-    if let Some(root) = untouched(cx, &session.id)? {
-        return Ok(Sealed { root, hold: None });
+    if let Some(sealed) = untouched(cx, &session.id)? {
+        return Ok(sealed);
     }
     let hold = cx.store()?.hold()?;
     let mut look = 0;
@@ -138,7 +138,7 @@ fn seal_unmounted(cx: &mut Context, id: &str) -> Result<RootId> {
 }
 
 /// The tree of a session that has nothing beside it, if that can be told without opening the session.
-fn untouched(cx: &mut Context, id: &str) -> Result<Option<RootId>> {
+fn untouched(cx: &mut Context, id: &str) -> Result<Option<Sealed>> {
     let before = cx.catalog()?.view().session(id)?;
     let dir = live::delta_dir(&live::session_dir(&cx.paths.data, id), before.delta);
     // The delta may have been folded, and so be gone, since the catalog named it.
@@ -146,7 +146,11 @@ fn untouched(cx: &mut Context, id: &str) -> Result<Option<RootId>> {
         return Ok(None);
     }
     match before.base.root {
-        Some(root) => Ok(Some(root)),
-        None => Ok(Some(blank::base_of(cx.store()?, &before)?.root)),
+        Some(root) => Ok(Some(Sealed { root, hold: None })),
+        None => {
+            let store = cx.store()?;
+            let hold = Some(store.hold()?);
+            Ok(Some(Sealed { root: blank::base_of(store, &before)?.root, hold }))
+        }
     }
 }

@@ -92,6 +92,16 @@ pub enum Error {
         /// As the user wrote it.
         text: String,
     },
+    /// A checkpoint of another session than the one that is spoken of.
+    #[error("`{text}` is a checkpoint of session `{owner}`, not of `{name}`")]
+    OtherSession {
+        /// The checkpoint as the user wrote it.
+        text: String,
+        /// The session that was named.
+        name: String,
+        /// The session that it is of.
+        owner: String,
+    },
     /// A path inside a tree is none.
     #[error("`{}` is no path inside a tree: {why}", .path.display())]
     BadPath {
@@ -166,6 +176,7 @@ impl Error {
             | Self::NoSession
             | Self::BadRevision { .. }
             | Self::NotACheckpoint { .. }
+            | Self::OtherSession { .. }
             | Self::BadPath { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } => Kind::NotFound,
             Self::Import(error) => import_kind(error),
@@ -196,6 +207,7 @@ impl Error {
             Self::BadPath { .. } => "bad-path",
             Self::AmbiguousTree { .. } => "ambiguous",
             Self::NotACheckpoint { .. } => "not-a-checkpoint",
+            Self::OtherSession { .. } => "other-session",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
             Self::NotMounted { .. } => "not-mounted",
@@ -247,6 +259,7 @@ impl Error {
             | Self::NoOrigin { .. }
             | Self::Io { .. }
             | Self::BadRevision { .. }
+            | Self::OtherSession { .. }
             | Self::BadPath { .. }
             | Self::NotShown { .. }
             | Self::Interrupted => Vec::new(),

@@ -22,6 +22,7 @@ pub mod seal;
 pub mod session_changes;
 pub mod session_create;
 pub mod session_delete;
+pub mod session_fork;
 pub mod session_list;
 pub mod session_mount;
 pub mod session_rename;

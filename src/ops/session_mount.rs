@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Ready, RunDir, ServeSpec};
 use crate::disk::{Disk, RealDisk};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
+use crate::model::RootId;
 
 use super::error::Result;
 use super::live::{LiveError, SessionBase, What, open_store, open_workspace};
@@ -94,7 +95,7 @@ pub fn run_here(
     let (spec, name) = prepare(cx, request, server)?;
     let shown = spec.clone();
     let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
-    let open = |spec: &ServeSpec| open_workspace(spec, Some(server.cache_bytes), base_of);
+    let open = |spec: &ServeSpec| open_workspace(spec, Some(server.cache_bytes), base_of, fold);
     Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
 }
 
@@ -103,7 +104,7 @@ pub fn run_here(
 /// # Errors
 /// What went wrong, which the parent has been told too.
 pub fn serve(cache_bytes: u64) -> Result<()> {
-    Ok(daemon::serve_child(|spec| open_workspace(spec, Some(cache_bytes), base_of))?)
+    Ok(daemon::serve_child(|spec| open_workspace(spec, Some(cache_bytes), base_of, fold))?)
 }
 
 /// What a session stands on, as the catalog says it at this moment.
@@ -113,6 +114,12 @@ fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failur
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let store = open_store(&disk, data_dir, None)?;
     Ok(blank::base_of(&store, &session).map_err(LiveError::from)?)
+}
+
+/// Notes that a session stands on another tree, with an empty delta.
+fn fold(data_dir: &Path, id: &str, place: &SessionBase, root: RootId) -> std::result::Result<bool, Failure> {
+    let folded = Catalog::open(data_dir).and_then(|mut catalog| catalog.fold_session(id, place.delta, root));
+    folded.map_err(|error| Failure::new("catalog", error.to_string()))
 }
 
 fn mount(spec: &ServeSpec, name: String, ready: &Ready) -> Mount {

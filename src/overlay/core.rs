@@ -55,6 +55,14 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         self.state.read().is_clean()
     }
 
+    /// How many inodes changed since the last seal, and how many bytes the files among them have.
+    #[must_use]
+    pub fn unsealed(&self) -> (usize, u64) {
+        let state = self.state.read();
+        let size = |(ino, data): (&Ino, &bool)| state.inodes.get(ino).filter(|_| *data).map(|inode| inode.attr.size);
+        (state.touched.len(), state.touched.iter().filter_map(size).fold(0, u64::saturating_add))
+    }
+
     /// How many inodes the kernel holds, and how many the delta has.
     #[must_use]
     pub fn inode_counts(&self) -> (usize, usize) {
@@ -127,6 +135,10 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         }
         self.with_nodes(|nodes| {
             let mut journal = self.journal.lock();
+            // Asked again under the lock: a snapshot that is taken once changes are refused is the last state.
+            if self.read_only.load(Ordering::Acquire) {
+                return Err(Error::ReadOnly.into());
+            }
             let (out, batch) = {
                 let state = self.state.read();
                 let mut txn = Txn::new(View { state: &state, nodes, known: &self.known }, caller);

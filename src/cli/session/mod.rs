@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+pub(super) mod fork;
 mod list;
 pub(super) mod mount;
 mod rename;
@@ -35,6 +36,7 @@ commands! {
         List(list::Args),
         Show(show::Args),
         Status(status::Args),
+        Fork(fork::Args),
         Rename(rename::Args),
         Delete(delete::Args),
         Mount(mount::Args),

@@ -136,7 +136,7 @@ impl OpenSession {
     ///
     /// # Errors
     /// What the disk says; the next one who opens the session then does it.
-    pub fn retire(self) -> Result<(), LiveError> {
+    pub fn retire(&self) -> Result<(), LiveError> {
         remove_deltas(&*self.disk, &self.dir, |number| number <= self.place.delta)
     }
 

@@ -4,7 +4,7 @@ use crate::model::RootId;
 use crate::ops::seal::{Memo, seal};
 use crate::store::Generation;
 
-use super::{LiveError, OpenSession};
+use super::{LiveError, OpenSession, SessionBase};
 
 /// Threads that store what a seal finds.
 const THREADS: usize = 2;
@@ -19,7 +19,35 @@ pub(super) struct Sealing {
     generation: Option<Generation>,
 }
 
+/// What is sealed once more when the session is closed, so that it need not keep its delta: this much is done at once.
+const LAST_INODES: usize = 500;
+const LAST_BYTES: u64 = 8 << 20;
+
 impl OpenSession {
+    /// Ends a session that was sealed while it was open by sealing the little that changed since, and putting it on that
+    /// tree: `fold` says so in the catalog, and whether it could. So nothing is sealed again after the next open.
+    /// Changes are refused from now on.
+    ///
+    /// # Errors
+    /// As [`OpenSession::seal`], or from `fold`; the session is then as it was.
+    pub fn settle<E: From<LiveError>>(
+        &self,
+        fold: impl FnOnce(SessionBase, RootId) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        self.overlay.set_read_only(true);
+        let (inodes, bytes) = self.overlay.unsealed();
+        if self.sealing.lock().last.is_none() || inodes > LAST_INODES || bytes > LAST_BYTES {
+            return Ok(());
+        }
+        let hold = self.overlay.lower().hold().map_err(LiveError::from)?;
+        let root = self.seal(|| ())?;
+        if root != self.place.root && fold(self.place, root)? {
+            self.retire()?;
+        }
+        drop(hold);
+        Ok(())
+    }
+
     /// Stores the session's present state. When this returns, the tree is durable. Programs go on meanwhile; `begun` is
     /// called as soon as the moment is taken. Whoever lets a row refer to the tree holds the store from before this call.
     ///

@@ -47,9 +47,9 @@ pub enum What {
 type LiveSnapshot = Snapshot<Store, Delta>;
 
 /// A session, or a frozen tree, as a mount process serves it.
-#[derive(Debug)]
 pub struct SessionWorkspace {
     served: Served,
+    fold: Fold,
     gate: Arc<Gate>,
     snapshots: Mutex<Kept>,
 }
@@ -67,7 +67,16 @@ enum Served {
     Tree(Arc<Overlay<Store, super::frozen::NoUpper>>),
 }
 
-/// Opens what `spec` names. `base` tells what a session stands on.
+/// Notes in the catalog that a session stands on another tree, with an empty delta; says whether it did.
+pub type Fold = Box<dyn Fn(&SessionBase, RootId) -> Result<bool, Failure> + Send + Sync>;
+
+impl std::fmt::Debug for SessionWorkspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionWorkspace").field("served", &self.served).finish_non_exhaustive()
+    }
+}
+
+/// Opens what `spec` names. `base` tells what a session stands on, `fold` that it stands on another tree from then on.
 ///
 /// # Errors
 /// [`Failure`] when it is damaged, in use, or not there.
@@ -75,17 +84,21 @@ pub fn open_workspace(
     spec: &ServeSpec,
     cache_bytes: Option<u64>,
     base: impl FnOnce(&Path, &str) -> Result<SessionBase, Failure>,
+    fold: fn(&Path, &str, &SessionBase, RootId) -> Result<bool, Failure>,
 ) -> Result<SessionWorkspace, Failure> {
     let what: What = serde_json::from_value(spec.what.clone())
         .map_err(|error| Failure::new("spec", format!("what to serve cannot be read: {error}")))?;
     let gate = Arc::new(Gate::default());
     let disk: Arc<dyn Disk> = Arc::new(GatedDisk::new(RealDisk, Arc::clone(&gate)));
     let store = open_store(&disk, &spec.data_dir, cache_bytes)?;
+    let mut fold_here: Fold = Box::new(|_, _| Ok(false));
     let served = match what {
         What::Session { id } => {
             let session = open_session(&disk, &spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
             session.overlay.set_read_only(spec.options.read_only);
             session.keep_up()?;
+            let data_dir = spec.data_dir.clone();
+            fold_here = Box::new(move |place, root| fold(&data_dir, &id, place, root));
             Served::Session(Box::new(session))
         }
         What::Tree { root } => {
@@ -94,7 +107,7 @@ pub fn open_workspace(
             Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root)))
         }
     };
-    Ok(SessionWorkspace { served, gate, snapshots: Mutex::default() })
+    Ok(SessionWorkspace { served, fold: fold_here, gate, snapshots: Mutex::default() })
 }
 
 /// Lets those go first who serve programs: on this thread, to its end. Without the right to do it, nothing is lost.
@@ -173,7 +186,14 @@ impl Workspace for SessionWorkspace {
     fn finish(&self) -> Result<(), Failure> {
         self.snapshots.lock().snapshots.clear();
         match &self.served {
-            Served::Session(session) => Ok(session.close()?),
+            Served::Session(session) => {
+                session.close()?;
+                let fold = |place: SessionBase, root| (self.fold)(&place, root);
+                if let Err(failure) = session.settle(fold) {
+                    log::warn!("the session keeps its delta: {failure}");
+                }
+                Ok(())
+            }
             Served::Tree(_) => Ok(()),
         }
     }

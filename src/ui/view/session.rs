@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::ops::session_list::SessionInfo;
+use crate::ops::session_list::{Lineage, SessionInfo};
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
 use super::{path_hex, path_text};
@@ -15,6 +15,7 @@ use super::{path_hex, path_text};
 pub enum SessionAction {
     Shown,
     Created,
+    Forked,
     Renamed,
     Deleted,
 }
@@ -36,6 +37,10 @@ pub struct SessionView {
     source: Option<String>,
     revision: Option<u64>,
     parent: Option<String>,
+    parent_name: Option<String>,
+    parent_checkpoint: Option<u64>,
+    #[serde(skip)]
+    lineage: Lineage,
     mounts: Vec<MountView>,
     tags: BTreeMap<String, String>,
     created: String,
@@ -59,6 +64,9 @@ impl SessionView {
             source: session.source_name.clone(),
             revision: session.base.revision,
             parent: session.parent.clone(),
+            parent_name: info.lineage.parent_name.clone(),
+            parent_checkpoint: session.parent_checkpoint,
+            lineage: info.lineage.clone(),
             mounts: info
                 .mounts
                 .iter()
@@ -81,11 +89,23 @@ impl SessionView {
         }
     }
 
+    /// What it was forked from.
+    fn parent(&self) -> String {
+        let name = self.parent_name.as_ref().or(self.parent.as_ref()).cloned().unwrap_or_default();
+        match self.parent_checkpoint {
+            Some(number) => format!("{name}@{number}"),
+            None => name,
+        }
+    }
+
     fn sentence(&self, page: &mut Page, verb: &str) {
         page.put(Paint::Plain, verb).put(Paint::Plain, " session ").put(Paint::Strong, &self.name);
         page.put(Paint::Dim, &format!(" ({})", self.id));
         if self.action == SessionAction::Created {
             page.put(Paint::Plain, &format!(" on {}", self.base()));
+        }
+        if self.action == SessionAction::Forked {
+            page.put(Paint::Plain, &format!(" from {}", self.parent()));
         }
         page.end();
     }
@@ -95,6 +115,7 @@ impl View for SessionView {
     fn text(&self, page: &mut Page) {
         match self.action {
             SessionAction::Created => return self.sentence(page, "Created"),
+            SessionAction::Forked => return self.sentence(page, "Forked"),
             SessionAction::Renamed => return self.sentence(page, "Renamed"),
             SessionAction::Deleted => return self.sentence(page, "Deleted"),
             SessionAction::Shown => {}
@@ -103,8 +124,14 @@ impl View for SessionView {
         page.field("id", &self.id);
         page.field("status", self.status);
         page.field("base", &self.base());
-        if let Some(parent) = &self.parent {
-            page.field("parent", parent);
+        if self.parent.is_some() {
+            page.field("parent", &self.parent());
+        }
+        for fork in &self.lineage.forks {
+            page.field("fork", fork);
+        }
+        if self.lineage.checkpoints > 0 {
+            page.field("kept", &format!("{} checkpoints", self.lineage.checkpoints));
         }
         for mount in &self.mounts {
             page.field("mounted", &mount.path);

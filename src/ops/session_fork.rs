@@ -1,0 +1,112 @@
+//! Forking: new sessions that begin with the state of another one, at one moment.
+//!
+//! A fork stands on the sealed tree of its parent, so it is a row in the catalog, whatever the size of the tree. What it
+//! is compared with is what its parent is compared with: it brings all that its parent would bring.
+
+use crate::catalog::{Base, ObjectType, Parent, Session, View};
+use crate::model::RootId;
+use crate::store::Hold;
+
+use super::checkpoint_create::seal_session;
+use super::error::Result;
+use super::session_list::{SessionInfo, show};
+use super::{Context, Error, names};
+
+/// What to fork.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The session; that of the checkpoint, or the current one, if not given.
+    pub session: Option<String>,
+    /// The fork's name; with several forks what their names begin with.
+    pub name: Option<String>,
+    /// A checkpoint in place of the present state.
+    pub from: Option<String>,
+    /// How many forks.
+    pub count: u32,
+    /// Tags beside those of the parent.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What forks begin with.
+struct Start {
+    parent: Session,
+    root: RootId,
+    checkpoint: Option<u64>,
+    hold: Option<Hold>,
+}
+
+/// Makes forks, all of the same moment, all or none.
+///
+/// # Errors
+/// The session or checkpoint is not there or cannot be read, or a name is wrong or taken.
+pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
+    if let (Some(name), 0..=1) = (&request.name, request.count) {
+        // Before the seal, which may take long; the transaction looks again.
+        cx.catalog()?.view().check_free(ObjectType::Session, name)?;
+    }
+    loop {
+        let start = start(cx, request)?;
+        let made = cx.write(|tx| {
+            let parent = tx.view().session(&start.parent.id)?;
+            if start.hold.is_none() && start.checkpoint.is_none() && parent.base.root != Some(start.root) {
+                return Ok(None);
+            }
+            let base = Base { root: Some(start.root), ..parent.base.clone() };
+            let origin = Parent { session: parent.id.clone(), root: start.root, checkpoint: start.checkpoint };
+            let tags = tx.view().tags(&parent.id)?;
+            let mut made = Vec::new();
+            for at in 1..=request.count.max(1) {
+                let name = name(tx.view(), request, &parent.name, at)?;
+                let id = tx.create_session(&name, &base, Some(&origin))?;
+                let given = request.tags.iter().map(|(key, value)| (key, value));
+                for (key, value) in tags.iter().chain(given) {
+                    tx.set_tag(&id, key, value)?;
+                }
+                made.push(id);
+            }
+            Ok(Some(made))
+        })?;
+        // The session was put on another tree in between, and nothing kept the one that was read: look again.
+        if let Some(made) = made {
+            return made.iter().map(|id| show(cx, Some(id))).collect();
+        }
+    }
+}
+
+fn start(cx: &mut Context, request: &Request) -> Result<Start> {
+    let Some(from) = &request.from else {
+        let parent = cx.resolve_session(request.session.as_deref())?;
+        let sealed = seal_session(cx, &parent)?;
+        return Ok(Start { parent, root: sealed.root, checkpoint: None, hold: sealed.hold });
+    };
+    let is_whole = from.contains('@') || from.starts_with("c-");
+    let parent = match (&request.session, is_whole && !from.starts_with('@')) {
+        (None, true) => None,
+        (session, _) => Some(cx.resolve_session(session.as_deref())?),
+    };
+    let view = cx.catalog()?.view();
+    let (owner, checkpoint) = match &parent {
+        Some(parent) if !is_whole => (parent.clone(), view.checkpoint(parent, from)?),
+        parent => names::resolve_checkpoint(view, from, parent.as_ref())?,
+    };
+    match parent.filter(|parent| parent.id != owner.id) {
+        Some(parent) => Err(Error::OtherSession { text: from.clone(), name: parent.name, owner: owner.name }),
+        None => Ok(Start { parent: owner, root: checkpoint.root, checkpoint: Some(checkpoint.number), hold: None }),
+    }
+}
+
+/// The name of the fork with this number.
+fn name(view: View<'_>, request: &Request, parent: &str, at: u32) -> Result<String> {
+    let mut number = match (&request.name, request.count) {
+        (Some(name), 0..=1) => return Ok(name.clone()),
+        (Some(name), _) => return Ok(format!("{name}-{at}")),
+        (None, _) => 2,
+    };
+    loop {
+        let name = format!("{parent}-{number}");
+        if !view.name_is_taken(ObjectType::Session, &name)? {
+            return Ok(name);
+        }
+        number += 1;
+    }
+}
