@@ -33,6 +33,13 @@ pub(super) fn checkpoints() -> Vec<CompletionCandidate> {
     known().unwrap_or_default().into_iter().map(candidate).collect()
 }
 
+/// States that stay: checkpoints, and the newest revisions of sources.
+pub(super) fn states() -> Vec<CompletionCandidate> {
+    let mut all = checkpoints();
+    all.extend(sources());
+    all
+}
+
 fn config() -> Option<Config> {
     let cwd = std::env::current_dir().ok()?;
     Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()

@@ -102,6 +102,12 @@ pub enum Error {
         /// The session that it is of.
         owner: String,
     },
+    /// The text names a session as it is, where a state that stays is needed.
+    #[error("`{text}` is no state that stays as it is")]
+    NotFrozen {
+        /// As the user wrote it.
+        text: String,
+    },
     /// A path inside a tree is none.
     #[error("`{}` is no path inside a tree: {why}", .path.display())]
     BadPath {
@@ -176,6 +182,7 @@ impl Error {
             | Self::NoSession
             | Self::BadRevision { .. }
             | Self::NotACheckpoint { .. }
+            | Self::NotFrozen { .. }
             | Self::OtherSession { .. }
             | Self::BadPath { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } => Kind::NotFound,
@@ -207,6 +214,7 @@ impl Error {
             Self::BadPath { .. } => "bad-path",
             Self::AmbiguousTree { .. } => "ambiguous",
             Self::NotACheckpoint { .. } => "not-a-checkpoint",
+            Self::NotFrozen { .. } => "not-frozen",
             Self::OtherSession { .. } => "other-session",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
@@ -244,6 +252,9 @@ impl Error {
             }
             Self::OriginCovered { at, .. } => vec![format!("`aether session unmount {}` first", at.display())],
             Self::AmbiguousTree { .. } => vec!["write the id in place of the name".into()],
+            Self::NotFrozen { .. } => {
+                vec!["a checkpoint is written as `SESSION@NUMBER`, a revision as `SOURCE@NUMBER`".into()]
+            }
             Self::NotACheckpoint { .. } => vec!["`aether checkpoint list` lists them".into()],
             Self::Mounted { name, .. } => vec![format!("`aether session unmount {name}` first")],
             Self::HasChanges { name } => {

@@ -15,7 +15,8 @@ use crate::model::RootId;
 
 use super::error::Result;
 use super::live::{LiveError, SessionBase, What, open_store, open_workspace};
-use super::{Context, Error, blank, names};
+use super::names::{self, Named};
+use super::{Context, Error, blank};
 
 /// How long a mount may take to answer.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -27,7 +28,7 @@ pub struct Request {
     pub session: Option<String>,
     /// Where; a directory of ours below the runtime directory if not given.
     pub dir: Option<PathBuf>,
-    /// A frozen revision in place of the session's live state.
+    /// A frozen tree in place of the session's live state.
     pub at: Option<String>,
     /// Whether the directory may have content, which is then covered.
     pub cover: bool,
@@ -38,7 +39,7 @@ pub struct Request {
 /// A mount that answers.
 #[derive(Clone, Debug)]
 pub struct Mount {
-    /// The name of the session, or the revision.
+    /// The name of the session, or of the frozen tree.
     pub name: String,
     /// Its tag in the mount table.
     pub tag: String,
@@ -147,11 +148,12 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
     let mut options = request.options.clone();
     let (name, tag, what) = match &request.at {
         Some(at) => {
-            let at = revision_of(cx, request.session.as_deref(), at)?;
-            let (source, revision) = names::resolve_revision(cx.catalog()?.view(), &at)?;
-            let name = format!("{}@{}", source.name, revision.number);
+            let named = state_of(cx, request.session.as_deref(), at)?;
+            let (Some(root), Some(tag)) = (named.frozen_root(), frozen_tag(&named)) else {
+                return Err(Error::NotFrozen { text: at.clone() });
+            };
             options.read_only = true;
-            (name, revision_tag(&source.id, revision.number), What::Tree { root: revision.root.0.to_hex() })
+            (named.name(), tag, What::Tree { root: root.0.to_hex() })
         }
         None => {
             let session = cx.resolve_session(request.session.as_deref())?;
@@ -182,17 +184,22 @@ fn at(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
     move |source| Error::Io { path: path.to_owned(), source }
 }
 
-/// What the mount table calls a frozen revision. The source's name may have characters that cannot stand there.
-pub(super) fn revision_tag(source_id: &str, number: u64) -> String {
-    format!("{source_id}@{number}")
+/// What the mount table calls a frozen tree. Names may have characters that cannot stand there.
+pub(super) fn frozen_tag(named: &Named) -> Option<String> {
+    match named {
+        Named::Session(_) => None,
+        Named::Checkpoint(session, checkpoint) => Some(format!("{}@{}", session.id, checkpoint.number)),
+        Named::Revision(source, revision) => Some(format!("{}@{}", source.id, revision.number)),
+    }
 }
 
-/// `@2` after a session is revision 2 of the source that the session stands on; anything else stands for itself.
-fn revision_of(cx: &mut Context, session: Option<&str>, at: &str) -> Result<String> {
-    let Some(number) = at.strip_prefix('@') else { return Ok(at.to_owned()) };
-    let session = cx.resolve_session(session)?;
-    let source = session.source_name.ok_or_else(|| Error::BadRevision { text: at.to_owned() })?;
-    Ok(format!("{source}@{number}"))
+/// What `at` stands for; `@2` is checkpoint 2 of the session.
+fn state_of(cx: &mut Context, session: Option<&str>, at: &str) -> Result<Named> {
+    let session = match at.starts_with('@') {
+        true => Some(cx.resolve_session(session)?),
+        false => None,
+    };
+    names::resolve(cx.catalog()?.view(), at, session.as_ref())
 }
 
 /// The directory with the records of mounts.

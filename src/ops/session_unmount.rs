@@ -9,7 +9,7 @@ use crate::daemon::{self, MountRecord, MountState, RunDir};
 use crate::fuse::How;
 
 use super::error::Result;
-use super::session_mount::{revision_tag, run_dir};
+use super::session_mount::{frozen_tag, run_dir};
 use super::{Context, Error, names};
 
 /// How long the last sync of a mount process may take.
@@ -68,8 +68,10 @@ fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Result<Vec<(Moun
     if let Some(key) = key {
         let path = cx.cwd.as_ref().map_or_else(|| PathBuf::from(key), |cwd| cwd.join(key));
         let tag = match key.to_str().filter(|key| key.contains('@')) {
-            Some(at) => names::resolve_revision(cx.catalog()?.view(), at)
-                .map_or_else(|_| at.to_owned(), |(source, revision)| revision_tag(&source.id, revision.number)),
+            Some(at) => names::resolve(cx.catalog()?.view(), at, None)
+                .ok()
+                .and_then(|named| frozen_tag(&named))
+                .unwrap_or_else(|| at.to_owned()),
             None => key.to_string_lossy().into_owned(),
         };
         // A word without a slash is a name, whatever directory of that name there is.

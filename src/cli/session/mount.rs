@@ -13,13 +13,13 @@ use crate::ui::view::MountedView;
 /// Mount a session
 ///
 /// The session is served by a process of its own in the background, until it is unmounted. Without a directory it is
-/// mounted below the runtime directory, and the path is printed. With `--at`, a frozen revision is mounted read-only;
-/// then a single argument is the directory.
+/// mounted below the runtime directory, and the path is printed. With `--at`, a checkpoint or a revision is mounted
+/// read-only, any number at once; then a single argument is the directory.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   aether session mount fix-login
-  aether session mount --at web@1
+  aether session mount --at fix-login@1
   aether session mount --at web@1 ~/old")]
 pub(crate) struct Args {
     /// The session; the current one if it is left out
@@ -28,8 +28,8 @@ pub(crate) struct Args {
     /// Where to mount it; made if it is missing
     #[arg(value_hint = clap::ValueHint::DirPath)]
     dir: Option<PathBuf>,
-    /// Mount a frozen revision: `SOURCE@NUMBER`, or `@NUMBER` of the session's source
-    #[arg(long, value_name = "REVISION")]
+    /// Mount a state that stays: a checkpoint `SESSION@NUMBER`, `@NUMBER` one of the session, or a revision `SOURCE@NUMBER`
+    #[arg(long, value_name = "STATE", add = clap_complete::ArgValueCandidates::new(names::states))]
     at: Option<String>,
     /// Refuse changes
     #[arg(long)]
