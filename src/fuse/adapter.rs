@@ -4,8 +4,8 @@
 //!   caches. So there are no file handles, and RELEASE never comes.
 //! - **No locks, ioctls, polls or access checks**: the kernel does locks itself, and permissions by
 //!   `default_permissions`.
-//! - **POSIX ACLs** are stored like any other attribute; the kernel does not enforce them (`FUSE_POSIX_ACL` is not
-//!   negotiated), and new files do not inherit them.
+//! - **POSIX ACLs** are checked by the kernel, which reads them as attributes. It leaves the umask to the file system,
+//!   since a default ACL takes its place.
 //! - **A directory entry counts as looked up only when it fit** into the reply.
 
 use std::cell::RefCell;
@@ -79,7 +79,12 @@ impl<F: Files + ?Sized> Adapter<F> {
 }
 
 fn caller(req: &Request) -> Caller {
-    Caller { uid: req.uid(), gid: req.gid(), now: SystemTime::now().into() }
+    Caller { uid: req.uid(), gid: req.gid(), umask: 0, now: SystemTime::now().into() }
+}
+
+/// The caller of a request that makes something.
+fn maker(req: &Request, umask: u32) -> Caller {
+    Caller { umask: (umask & 0o777) as u16, ..caller(req) }
 }
 
 fn reply_errno(error: &Error) -> Errno {
@@ -218,27 +223,18 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn mknod(
-        &self,
-        req: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        _umask: u32,
-        rdev: u32,
-        reply: ReplyEntry,
-    ) {
+    fn mknod(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, rdev: u32, reply: ReplyEntry) {
         let _turn = self.turn(Op::Mknod);
         let Some(kind) = Kind::from_mode(mode).or((mode & 0o170_000 == 0).then_some(Kind::File)) else {
             return reply.error(Errno::EINVAL);
         };
         let perm = (mode & 0o7777) as u16;
-        self.reply_entry(reply, self.files.mknod(caller(req), parent.0, bytes(name), kind, perm, rdev));
+        self.reply_entry(reply, self.files.mknod(maker(req, umask), parent.0, bytes(name), kind, perm, rdev));
     }
 
-    fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
+    fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, reply: ReplyEntry) {
         let _turn = self.turn(Op::Mkdir);
-        self.reply_entry(reply, self.files.mkdir(caller(req), parent.0, bytes(name), (mode & 0o7777) as u16));
+        self.reply_entry(reply, self.files.mkdir(maker(req, umask), parent.0, bytes(name), (mode & 0o7777) as u16));
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -294,13 +290,13 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         _flags: i32,
         reply: ReplyCreate,
     ) {
         let _turn = self.turn(Op::Create);
         let perm = (mode & 0o7777) as u16;
-        match self.files.mknod(caller(req), parent.0, bytes(name), Kind::File, perm, 0) {
+        match self.files.mknod(maker(req, umask), parent.0, bytes(name), Kind::File, perm, 0) {
             // What the kernel assumes of files it opens without asking must hold for this one too.
             Ok(attr) => {
                 reply.created(&TTL, &file_attr(&attr, 0), GENERATION, FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);

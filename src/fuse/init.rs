@@ -3,7 +3,7 @@
 //! Not negotiated, on purpose: `ATOMIC_O_TRUNC` (with zero-message open the truncation would be lost),
 //! `WRITEBACK_CACHE` (slower on creates and rewrites, and what a program was told is written would die with the
 //! kernel's cache), `PASSTHROUGH` (needs privilege and excludes zero-message open), `POSIX_LOCKS` and `FLOCK_LOCKS`
-//! (the kernel locks by itself), `POSIX_ACL`, `AUTO_INVAL_DATA`, and `SETXATTR_EXT` (`fuser` 0.18 misreads it).
+//! (the kernel locks by itself), `AUTO_INVAL_DATA`, and `SETXATTR_EXT` (`fuser` 0.18 misreads it).
 //!
 //! **Set-uid, set-gid and capabilities after a write.** Without any agreement the kernel clears the bits itself, but
 //! asks for `security.capability` before every single write. `HANDLE_KILLPRIV` leaves the clearing to us and still
@@ -41,7 +41,10 @@ pub(super) fn negotiate(kernel: &mut KernelConfig, config: &Config) -> io::Resul
         | InitFlags::FUSE_ASYNC_DIO
         // Page caches are dropped only when we say so, not because a size or time changed in passing.
         | InitFlags::FUSE_EXPLICIT_INVAL_DATA
-        | InitFlags::FUSE_HANDLE_KILLPRIV_V2;
+        | InitFlags::FUSE_HANDLE_KILLPRIV_V2
+        // ACLs are enforced and cached. Whether the umask counts depends on the directory's default one.
+        | InitFlags::FUSE_POSIX_ACL
+        | InitFlags::FUSE_DONT_MASK;
     if config.readdirplus_auto {
         wanted |= InitFlags::FUSE_READDIRPLUS_AUTO;
     }

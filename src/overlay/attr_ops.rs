@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Attr, Ino, Kind, Record, Xattrs};
 
+use super::acl;
 use super::core::Overlay;
 use super::txn::{Txn, without_privileges};
 use super::{Caller, Error, Lower, SetAttr, SetTime, Upper, XattrMode};
@@ -36,7 +37,11 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
             }
             let attr = &mut txn.draft(ino)?.attr;
             apply(attr, set, caller);
-            Ok(attr.clone())
+            let attr = attr.clone();
+            if set.perm.is_some() {
+                acl::follow_mode(txn, &attr)?;
+            }
+            Ok(attr)
         })
     }
 
@@ -78,7 +83,8 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 return Err(Error::TooBig.into());
             }
             touch_ctime(txn, ino)?;
-            txn.push(Record::Xattr { ino, name: name.into(), value: Some(value.into()) });
+            let value = if name == acl::ACCESS { acl::set_access(txn, ino, value)? } else { Some(value.into()) };
+            txn.push(Record::Xattr { ino, name: name.into(), value });
             Ok(())
         })
     }
@@ -86,6 +92,10 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     pub(super) fn do_removexattr(&self, caller: Caller, ino: Ino, name: &[u8]) -> Result<(), Error> {
         self.change(caller, None, |txn| {
             if !txn.view.xattrs(ino)?.is_some_and(|map| map.contains_key(name)) {
+                // To take away an ACL where there is none is no error.
+                if name == acl::ACCESS || name == acl::DEFAULT {
+                    return Ok(());
+                }
                 return Err(Error::NoAttr.into());
             }
             touch_ctime(txn, ino)?;

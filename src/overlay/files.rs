@@ -19,6 +19,8 @@ pub struct Caller {
     pub uid: u32,
     /// File-system group id.
     pub gid: u32,
+    /// The permission bits that are not given to what is made, unless the directory has a default ACL.
+    pub umask: u16,
     /// The time that the operation happens at.
     pub now: Timestamp,
 }

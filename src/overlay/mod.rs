@@ -3,6 +3,7 @@
 //! An overlay is a frozen [`Lower`] tree plus what a session changed, which is kept in memory and written to an
 //! [`Upper`] journal before anyone is told that it happened. What it offers is [`Files`].
 
+mod acl;
 mod added;
 mod attr_ops;
 mod core;

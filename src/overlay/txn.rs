@@ -198,6 +198,7 @@ impl<'a> Txn<'a> {
         let ino = self.fresh_inode(parent, kind, perm)?;
         self.touch_dir(parent, if kind == Kind::Dir { 1 } else { 0 })?;
         self.records.push(Record::Link { parent, name, ino, kind });
+        super::acl::inherit(self, parent, ino)?;
         self.draft(ino)
     }
 

@@ -68,7 +68,7 @@ impl Memory {
 }
 
 fn caller() -> Caller {
-    Caller { uid: 0, gid: 0, now: Timestamp::new(1, 0) }
+    Caller { uid: 0, gid: 0, umask: 0, now: Timestamp::new(1, 0) }
 }
 
 impl State {
@@ -93,7 +93,7 @@ impl State {
         }
         let ino = self.next_ino;
         self.next_ino += 1;
-        let attr = Attr::new(ino, kind, perm, caller.uid, caller.gid, caller.now);
+        let attr = Attr::new(ino, kind, perm & !caller.umask, caller.uid, caller.gid, caller.now);
         let inode = Inode { attr: attr.clone(), data: Vec::new(), entries: BTreeMap::new(), xattrs: BTreeMap::new() };
         self.inodes.insert(ino, inode);
         self.enter(parent, name, ino)?;

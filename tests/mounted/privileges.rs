@@ -99,6 +99,50 @@ setcap cap_net_raw+ep $f; getcap $f|run
 chown $u $f; getcap $f|run
 ";
 
+/// Access control lists, prepared by root.
+const PREPARE_ACLS: &str = r#"
+umask 022
+for name in read write masked denied chmod group plain removed; do echo $name >acl-$name; chmod 640 acl-$name; done
+setfacl -m u:$u:r acl-read acl-chmod acl-removed
+setfacl -m u:$u:rw acl-write
+setfacl -m u:$u:rw,m::r acl-masked
+chmod 666 acl-denied; setfacl -m u:$u:- acl-denied
+setfacl -m g:$u:rw acl-group
+mkdir acl-dir acl-default acl-minimal
+setfacl -m u:$u:x acl-dir; echo x >acl-dir/x; chmod 644 acl-dir/x; chmod o= acl-dir
+setfacl -m u:$u:rwx,d:u:$u:rwx,d:g:$o:rx,d:o:- acl-default
+setfacl -m u:$u:rwx,d:u::rwx,d:g::r,d:o:- acl-minimal
+"#;
+
+/// What the user meets of them.
+const ACLS_OF_THE_USER: &str = r"
+cat $f|acl-read acl-write acl-masked acl-denied acl-group acl-plain acl-dir/x
+echo x >>$f|acl-read acl-write acl-masked acl-denied acl-group
+ls $f|acl-dir acl-default
+setfacl -m u:$u:rwx $f|acl-read
+umask 077; touch $f|acl-default/file acl-minimal/file
+umask 077; mkdir $f|acl-default/dir acl-minimal/dir
+umask 022; touch $f|acl-default/dir/file
+umask 000; python3 -c 'import os; os.close(os.open($f, os.O_CREAT | os.O_WRONLY, 0o640))'|acl-default/made acl-minimal/made
+ln -s x $f|acl-default/link
+mkfifo -m 600 $f|acl-default/fifo
+setfacl -m u:$o:r $f; getfacl -n $f|acl-default/file acl-default/dir
+setfacl -b $f; getfacl -n $f|acl-default/made acl-minimal/made
+";
+
+/// And what root does with them.
+const ACLS_OF_ROOT: &str = r"
+getfacl -n $f|acl-read acl-masked acl-dir acl-default acl-default/dir acl-default/dir/file acl-minimal/dir acl-minimal/file
+chmod 600 $f; getfacl -n $f|acl-chmod acl-plain acl-default
+chmod 666 $f; getfacl -n $f|acl-chmod acl-plain
+setfacl -b $f; getfacl -n $f|acl-removed acl-plain acl-default
+setfacl -k $f; getfacl -n $f|acl-default acl-minimal acl-dir
+setfacl -m u::r,g::r,o::r $f; getfacl -n $f|acl-plain acl-group
+setfacl -m d:u:$u:r $f|acl-plain
+cp -a $f copy; getfacl -n copy|acl-masked
+setfattr -n system.posix_acl_access -v 0x0200 $f|acl-plain
+";
+
 /// Runs the lines of a script in a directory; returns, for each file of each line, the exit code and how the file is.
 fn run(dir: &Path, script: &str, user: u32) -> Vec<String> {
     let mut lines = Vec::new();
@@ -125,7 +169,11 @@ fn run(dir: &Path, script: &str, user: u32) -> Vec<String> {
 
 fn prepare(dir: &Path) {
     let mut shell = Command::new("sh");
-    shell.args(["-ec", PREPARE]).current_dir(dir).env("u", NOBODY.to_string()).env("o", OTHER.to_string());
+    shell
+        .args(["-ec", &[PREPARE, PREPARE_ACLS].concat()])
+        .current_dir(dir)
+        .env("u", NOBODY.to_string())
+        .env("o", OTHER.to_string());
     let output = shell.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     for name in ["root-4755", "theirs"] {
@@ -138,7 +186,7 @@ fn prepare(dir: &Path) {
 
 /// Does the same in both, and fails with the first line that differs.
 fn same(plain: &Path, mounted: &Path) {
-    for (script, user) in [(BY_THE_USER, NOBODY), (BY_ROOT, 0)] {
+    for (script, user) in [(BY_THE_USER, NOBODY), (BY_ROOT, 0), (ACLS_OF_THE_USER, NOBODY), (ACLS_OF_ROOT, 0)] {
         let (want, got) = (run(plain, script, user), run(mounted, script, user));
         assert!(want.len() > 7 && want.len() == got.len());
         let differ: Vec<_> = want.iter().zip(&got).filter(|(want, got)| want != got).collect();
