@@ -1,4 +1,4 @@
-//! The man pages and completion scripts that are committed are those that the program would make now; README and the
+//! The man pages of commands and completion scripts that are committed are those that the program would make now; README and the
 //! examples show what happens.
 //!
 //! `AETHER_BLESS=1 cargo test --test docs` writes them anew.
@@ -51,6 +51,7 @@ fn man_pages(command: &Command, pages: &mut Files) {
         clap_mangen::Man::new(command.clone()).source(concat!("aether ", env!("CARGO_PKG_VERSION"))).manual("aether");
     let mut text = Vec::new();
     man.render(&mut text).unwrap();
+    text.extend_from_slice(b".SH \"SEE ALSO\"\n\\fBaether\\fR(1), \\fBaether\\-semantics\\fR(7)\n");
     pages.insert(man.get_filename(), text);
     command.get_subcommands().filter(|sub| !sub.is_hide_set()).for_each(|sub| man_pages(sub, pages));
 }
@@ -64,6 +65,32 @@ fn man_pages_are_up_to_date() {
     assert!(pages.contains_key("aether-session-create.1"), "{:?}", pages.keys());
     // Pages of other sections are written by hand.
     compare("man", &pages, |name| name.ends_with(".1"));
+}
+
+#[test]
+fn what_a_mount_does_not_do_is_in_its_page() {
+    let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let (page, script, readme) = (read("man/aether-semantics.7"), read("tests/conformance.sh"), read("README.md"));
+    let left_out = script.split_once("left_out=\"\n").unwrap().1.split_once("\n\"").unwrap().0;
+    for line in left_out.lines() {
+        // `SUITE NAME…: reason`
+        let (names, reason) = line.split_once(": ").unwrap();
+        let mut names = names.split(' ');
+        let suite = names.next().unwrap();
+        assert!(reason.len() > 10, "{line}");
+        for name in names {
+            let is_said = |said: &str| {
+                said.strip_prefix(&format!(".B {suite}: ")).is_some_and(|all| all.split(", ").any(|one| one == name))
+            };
+            assert!(page.lines().any(is_said), "aether-semantics(7) does not say that {suite} leaves out {name}");
+        }
+    }
+    assert!(left_out.lines().count() > 2);
+    assert!(readme.contains("man/aether-semantics.7"), "the README names the page");
+    // Lines of text and of macros that every man(1) knows.
+    let known = [".TH", ".SH", ".TP", ".B", ".BR", ".RB", ".PP"];
+    let unknown = page.lines().find(|line| line.starts_with('.') && !known.contains(&line.split(' ').next().unwrap()));
+    assert_eq!(unknown, None);
 }
 
 #[test]

@@ -30,6 +30,8 @@ mod process;
 mod real_tools;
 #[path = "mounted/requests.rs"]
 mod requests;
+#[path = "mounted/semantics.rs"]
+mod semantics;
 #[path = "mounted/space.rs"]
 mod space;
 #[path = "mounted/syscalls.rs"]
