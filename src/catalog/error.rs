@@ -62,6 +62,28 @@ pub enum Error {
         /// The rule it breaks.
         why: NameError,
     },
+    /// What is to come back cannot have its name.
+    #[error("there is a {kind} `{name}` again")]
+    NameTaken {
+        /// The kind.
+        kind: ObjectType,
+        /// The name.
+        name: String,
+    },
+    /// Nothing in the trash has this name, id or prefix.
+    #[error("there is no `{key}` in the trash")]
+    NotInTrash {
+        /// As the user wrote it.
+        key: String,
+    },
+    /// Several things in the trash could be meant.
+    #[error("`{key}` stands for more than one thing in the trash: {}", .candidates.join(", "))]
+    AmbiguousTrash {
+        /// As the user wrote it.
+        key: String,
+        /// Those that it could be; at most ten.
+        candidates: Vec<String>,
+    },
     /// An operation cannot be undone or redone.
     #[error(transparent)]
     Undo(#[from] UndoError),

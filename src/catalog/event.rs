@@ -108,6 +108,15 @@ impl View<'_> {
         Ok(found)
     }
 
+    /// The number of the newest line; 0 if there is none.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_event(&self) -> Result<i64, Error> {
+        let newest: Option<i64> = self.row("SELECT max(seq) FROM event", [], |row| row.get(0))?.flatten();
+        Ok(newest.unwrap_or(0))
+    }
+
     /// The lines of one operation.
     ///
     /// # Errors
@@ -125,13 +134,19 @@ impl View<'_> {
     pub fn name_of(&self, event: &Event) -> Result<Option<String>, Error> {
         let details: serde_json::Value = serde_json::from_str(&event.details).unwrap_or_default();
         let key = if event.what.ends_with(".rename") { "to" } else { "name" };
-        if let Some(name) = details.get(key).and_then(|name| name.as_str()) {
+        let is_checkpoint = event.object_kind == ObjectType::Checkpoint.word();
+        if let Some(name) = details.get(key).and_then(|name| name.as_str()).filter(|_| !is_checkpoint) {
             return Ok(Some(name.to_owned()));
         }
         let Some(kind) = ObjectType::ALL.into_iter().find(|kind| kind.word() == event.object_kind) else {
             return Ok(None);
         };
-        let sql = format!("SELECT name FROM {} WHERE id = ?1", kind.word());
+        let sql = match kind {
+            ObjectType::Checkpoint => "SELECT s.name || '@' || c.number FROM checkpoint AS c
+                 JOIN session AS s ON s.id = c.session WHERE c.id = ?1"
+                .to_owned(),
+            _ => format!("SELECT name FROM {kind} WHERE id = ?1"),
+        };
         self.row(&sql, [&event.object_id], |row| row.get(0))
     }
 }

@@ -23,6 +23,7 @@ mod root;
 mod session;
 mod source;
 mod tag;
+mod trash;
 mod undo;
 
 use std::ops::Deref;
@@ -44,6 +45,7 @@ pub use revision::{NewRevision, Revision};
 pub use root::RootRef;
 pub use session::{Base, Parent, Session, Status};
 pub use source::{ImportSettings, NewSource, Source, SourceKind};
+pub use trash::Trashed;
 pub use undo::{Reversal, RowChange, UndoError};
 
 /// Who does something, when, as what, and with which luck.
@@ -110,11 +112,12 @@ impl Catalog {
         let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0 };
         let result = change(&mut tx)?;
         // A command that found nothing to change is no operation.
-        let end = match transaction.total_changes() == untouched {
-            true => transaction.rollback(),
-            false => transaction.commit(),
-        };
-        end.map_err(|error| Error::sql(&path, error))?;
+        if transaction.total_changes() == untouched {
+            transaction.rollback().map_err(|error| Error::sql(&path, error))?;
+            return Ok(result);
+        }
+        transaction.commit().map_err(|error| Error::sql(&path, error))?;
+        open::tell(&path);
         Ok(result)
     }
 

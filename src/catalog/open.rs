@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, utimensat};
 
 use super::{Error, migrate};
 
@@ -40,7 +40,7 @@ pub(super) fn open(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
         return Ok((path, connection));
     }
     make_dir(data_dir)?;
-    let lock = lock(&data_dir.join("catalog.lock"))?;
+    let lock = lock(&lock_of(&path))?;
     if connect(&path)?.is_none() {
         create(&path)?;
     }
@@ -133,6 +133,18 @@ fn lock(path: &Path) -> Result<fs::File, Error> {
             Err(error) => return Err(io_error(path, error.into())),
         }
     }
+}
+
+/// Tells those who watch the directory that a change can be seen: SQLite's own write comes before that.
+pub(super) fn tell(catalog: &Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    // A failure costs them a moment: they look again by themselves.
+    let _told = utimensat(CWD, lock_of(catalog), &times, AtFlags::empty());
+}
+
+fn lock_of(catalog: &Path) -> PathBuf {
+    catalog.with_extension("lock")
 }
 
 fn io_error(path: &Path, source: io::Error) -> Error {

@@ -2,9 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Tx, View};
+use serde_json::json;
+
+use super::{Error, ObjectType, Tx, View};
 
 impl Tx<'_> {
+    /// Sets a tag of an object, with a line in the history, unless it has it already.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn tag(&self, kind: ObjectType, id: &str, key: &str, value: &str) -> Result<(), Error> {
+        let was = self.view().tags(id)?.remove(key);
+        if was.as_deref() == Some(value) {
+            return Ok(());
+        }
+        self.set_tag(id, key, value)?;
+        self.event(&format!("{kind}.tag"), kind, id, &json!({ "key": key, "value": value, "was": was }))
+    }
+
+    /// Removes a tag of an object, with a line in the history; says whether it was there.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn untag(&self, kind: ObjectType, id: &str, key: &str) -> Result<bool, Error> {
+        let Some(was) = self.view().tags(id)?.remove(key) else { return Ok(false) };
+        self.unset_tag(id, key)?;
+        self.event(&format!("{kind}.untag"), kind, id, &json!({ "key": key, "was": was }))?;
+        Ok(true)
+    }
+
     /// Sets a tag, replacing the value it had.
     ///
     /// # Errors

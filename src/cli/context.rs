@@ -20,6 +20,8 @@ pub(crate) struct Cx {
     pub(crate) ui: Ui,
     /// For commands that look at it.
     pub(crate) config: Config,
+    /// The session that `--session` names, if it does.
+    pub(crate) session_flag: Option<String>,
     /// The search path for programs.
     pub(crate) path_variable: Option<OsString>,
 }
@@ -36,7 +38,7 @@ impl Cx {
         ops.session = global.session.clone().or_else(|| config.session.clone());
         ops.cwd = cwd;
         let path_variable = env.get("PATH").map(Into::into);
-        Ok(Self { ops, ui, config, path_variable })
+        Ok(Self { ops, ui, config, session_flag: global.session.clone(), path_variable })
     }
 }
 

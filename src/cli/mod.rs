@@ -10,6 +10,7 @@ mod context;
 mod demo;
 mod diff;
 mod doctor;
+mod event;
 mod exit;
 mod interrupt;
 mod names;
@@ -18,6 +19,8 @@ mod redo;
 mod serve;
 mod session;
 mod source;
+mod tag;
+mod trash;
 mod trial;
 mod undo;
 
@@ -73,6 +76,9 @@ commands! {
         Undo(undo::Args),
         Redo(redo::Args),
         Op(op::Args),
+        Trash(trash::Args),
+        Tag(tag::Args),
+        Event(event::Args),
         Try(trial::Args),
         Demo(demo::Args),
         Doctor(doctor::Args),

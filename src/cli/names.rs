@@ -1,9 +1,11 @@
 //! Arguments that name objects, with what the shell completes for them.
 
+use std::path::Path;
+
 use clap_complete::engine::CompletionCandidate;
 
 use crate::config::{Config, Env, Flags};
-use crate::ops::{ObjectType, names};
+use crate::ops::{self, ObjectType, names};
 
 /// A session that can be left out: then it is the current one.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,8 +47,22 @@ fn config() -> Option<Config> {
     Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()
 }
 
+/// Names of sessions and sources, for the shell.
+pub(super) fn tagged() -> Vec<CompletionCandidate> {
+    sessions().into_iter().chain(sources()).collect()
+}
+
+/// Names in the trash, for the shell.
+pub(super) fn trash() -> Vec<CompletionCandidate> {
+    offered(names::trash)
+}
+
 /// Completion has nobody to tell about failures: it then offers nothing.
 fn candidates(kind: ObjectType) -> Vec<CompletionCandidate> {
-    let known = || names::known(&config()?.paths.data, kind).ok();
+    offered(|data_dir| names::known(data_dir, kind))
+}
+
+fn offered(find: impl Fn(&Path) -> ops::Result<Vec<String>>) -> Vec<CompletionCandidate> {
+    let known = || find(&config()?.paths.data).ok();
     known().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }

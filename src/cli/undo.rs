@@ -14,7 +14,7 @@ use crate::ui::view::UndoneView;
 #[command(after_help = "\
 Examples:
   aether undo
-  aether undo 3")]
+  aether undo 4")]
 pub(crate) struct Args {
     /// The operation, by its number in `aether op log`
     #[arg(value_name = "N")]

@@ -147,6 +147,40 @@ pub enum Error {
         /// The session.
         name: String,
     },
+    /// The text is no time or duration.
+    #[error("`{text}` is neither a time nor a duration")]
+    BadTime {
+        /// As the user wrote it.
+        text: String,
+    },
+    /// The text is no tag.
+    #[error("`{text}` is no tag: {why}")]
+    BadTag {
+        /// As the user wrote it.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The object has no such tag.
+    #[error("`{object}` has no tag `{key}`")]
+    NoTag {
+        /// The object, as the user wrote it.
+        object: String,
+        /// The key.
+        key: String,
+    },
+    /// A session and a source have this name.
+    #[error("`{key}` is the name of a session and of a source")]
+    TwoKinds {
+        /// The name.
+        key: String,
+    },
+    /// It cannot be taken back, and nobody can be asked.
+    #[error("{what}, which has to be confirmed")]
+    NeedsYes {
+        /// What would happen.
+        what: String,
+    },
     /// A demonstration found something else than it is there to show.
     #[error("the demonstration failed: it is not so that {claim}")]
     NotShown {
@@ -184,15 +218,17 @@ impl Error {
             | Self::NotACheckpoint { .. }
             | Self::NotFrozen { .. }
             | Self::OtherSession { .. }
+            | Self::BadTime { .. }
+            | Self::BadTag { .. }
             | Self::BadPath { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } => Kind::NotFound,
             Self::Import(error) => import_kind(error),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
-            Self::SourceInUse { .. } | Self::HasChanges { .. } => Kind::Refused,
+            Self::SourceInUse { .. } | Self::HasChanges { .. } | Self::NeedsYes { .. } => Kind::Refused,
             Self::Mounted { .. } | Self::OriginCovered { .. } => Kind::Busy,
-            Self::NotMounted { .. } => Kind::NotFound,
+            Self::NotMounted { .. } | Self::NoTag { .. } | Self::TwoKinds { .. } => Kind::NotFound,
             Self::Live(error) => live_kind(error),
             Self::Interrupted => Kind::Interrupted,
         }
@@ -221,6 +257,11 @@ impl Error {
             Self::NotMounted { .. } => "not-mounted",
             Self::Live(error) => error.code(),
             Self::HasChanges { .. } => "has-changes",
+            Self::NeedsYes { .. } => "needs-yes",
+            Self::BadTime { .. } => "bad-time",
+            Self::BadTag { .. } => "bad-tag",
+            Self::NoTag { .. } => "not-found",
+            Self::TwoKinds { .. } => "ambiguous",
             Self::NotShown { .. } => "not-shown",
             Self::Interrupted => "interrupted",
         }
@@ -258,8 +299,20 @@ impl Error {
             Self::NotACheckpoint { .. } => vec!["`aether checkpoint list` lists them".into()],
             Self::Mounted { name, .. } => vec![format!("`aether session unmount {name}` first")],
             Self::HasChanges { name } => {
-                vec![format!("`aether status {name}` shows them; `--yes` deletes them for good")]
+                vec![format!("`aether status {name}` shows them; `--yes` moves them to the trash")]
             }
+            Self::BadTime { .. } => {
+                vec![
+                    "times are written as `2026-05-01T12:00:00Z` or `2026-05-01`, durations as `90s`, `2h` or `7d`"
+                        .into(),
+                ]
+            }
+            Self::BadTag { .. } => vec!["tags are written as `team=ui`".into()],
+            Self::NoTag { object, .. } => vec![format!("`aether tag list {object}` lists those it has")],
+            Self::TwoKinds { .. } => {
+                vec!["`--source` says that the source is meant; an id tells them apart, too".into()]
+            }
+            Self::NeedsYes { .. } => vec!["`--yes` confirms it".into()],
             Self::Import(error) => import_hints(error),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
@@ -345,7 +398,8 @@ fn catalog_kind(error: &catalog::Error) -> Kind {
     use catalog::Error as E;
     match error {
         E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } | E::NoCheckpoint { .. } => Kind::NotFound,
-        E::Exists { .. } => Kind::Conflict,
+        E::NotInTrash { .. } | E::AmbiguousTrash { .. } => Kind::NotFound,
+        E::Exists { .. } | E::NameTaken { .. } => Kind::Conflict,
         E::Undo(error) => super::undo::kind(error),
         E::BadName { .. } => Kind::Usage,
         E::Busy { .. } => Kind::Busy,
@@ -357,11 +411,11 @@ fn catalog_kind(error: &catalog::Error) -> Kind {
 fn catalog_code(error: &catalog::Error) -> &'static str {
     use catalog::Error as E;
     match error {
-        E::NotFound { .. } => "not-found",
-        E::Ambiguous { .. } => "ambiguous",
+        E::NotFound { .. } | E::NotInTrash { .. } => "not-found",
+        E::Ambiguous { .. } | E::AmbiguousTrash { .. } => "ambiguous",
         E::NoRevision { .. } => "no-revision",
         E::NoCheckpoint { .. } => "no-checkpoint",
-        E::Exists { .. } => "exists",
+        E::Exists { .. } | E::NameTaken { .. } => "exists",
         E::Undo(error) => super::undo::code(error),
         E::BadName { .. } => "bad-name",
         E::Future { .. } => "catalog-from-the-future",
@@ -377,6 +431,9 @@ fn catalog_hints(error: &catalog::Error) -> Vec<String> {
     use catalog::Error as E;
     match error {
         E::Undo(error) => super::undo::hints(error),
+        E::NotInTrash { .. } => vec!["`aether trash list` lists what is there".into()],
+        E::NameTaken { .. } => vec!["`--name` gives it another".into()],
+        E::AmbiguousTrash { .. } => vec!["write the id".into()],
         E::NotFound { kind, .. } => vec![format!("`aether {kind} list` lists what there is")],
         E::NoCheckpoint { session, .. } => vec![format!("`aether checkpoint list {session}` lists its checkpoints")],
         E::Ambiguous { .. } => vec!["write more of the id, or the name".into()],

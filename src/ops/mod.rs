@@ -11,6 +11,7 @@ pub mod context;
 pub mod demo;
 pub mod doctor;
 mod error;
+pub mod event_list;
 pub mod import;
 pub mod live;
 pub mod mounts;
@@ -34,12 +35,15 @@ pub mod source_import;
 pub mod source_list;
 pub mod source_rename;
 
+pub mod tags;
+pub mod time;
+pub mod trash;
 pub mod trial;
 pub mod undo;
 
 pub use crate::catalog::{
-    Base, Checkpoint, CheckpointKind, Event, ImportSettings, NewSource, ObjectType, Operation, Revision, RowChange,
-    Session, Source, SourceKind, Status,
+    Base, Checkpoint, CheckpointKind, Event, EventFilter, ImportSettings, NewSource, ObjectType, Operation, Revision,
+    RowChange, Session, Source, SourceKind, Status, Trashed,
 };
 pub use context::Context;
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, Result};

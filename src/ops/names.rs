@@ -64,6 +64,17 @@ pub fn known_checkpoints(data_dir: &Path) -> Result<Vec<(String, String)>> {
     Ok(known)
 }
 
+/// The names of what is in the trash, sorted.
+///
+/// # Errors
+/// What the catalog says.
+pub fn trash(data_dir: &Path) -> Result<Vec<String>> {
+    let Some(catalog) = Catalog::open_existing(data_dir)? else { return Ok(Vec::new()) };
+    let mut names: Vec<_> = catalog.view().trash()?.into_iter().map(|found| found.name).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// Splits `web@3` into the name and the number.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Making a session: one row in the catalog, whatever the size of the tree.
 
-use crate::catalog::Base;
+use crate::catalog::{Base, ObjectType};
 
 use super::error::Result;
 use super::session_list::SessionInfo;
@@ -19,7 +19,7 @@ pub enum From {
 ///
 /// # Errors
 /// The source is not there, has no revision yet, or the name is wrong or taken.
-pub fn run(cx: &mut Context, name: Option<&str>, from: &From) -> Result<SessionInfo> {
+pub fn run(cx: &mut Context, name: Option<&str>, from: &From, tags: &[(String, String)]) -> Result<SessionInfo> {
     let seed = cx.seed;
     let id = cx.write(|tx| {
         let base = match from {
@@ -34,7 +34,9 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From) -> Result<SessionI
             Some(name) => name.to_owned(),
             None => names::free_session_name(tx.view(), &seed)?,
         };
-        Ok(tx.create_session(&name, &base, None)?)
+        let id = tx.create_session(&name, &base, None)?;
+        super::tags::put(tx, ObjectType::Session, &id, tags)?;
+        Ok(id)
     })?;
     super::session_list::show(cx, Some(&id))
 }

@@ -4,7 +4,7 @@ use super::error::Result;
 use super::session_list::{SessionInfo, show};
 use super::{Context, Error, session_status};
 
-/// Deletes a session and its files. Its name is free at once.
+/// Moves a session to the trash, with its files. Its name is free at once.
 ///
 /// # Errors
 /// [`Error::Mounted`]; [`Error::HasChanges`] unless `lose_changes`; or it is not there.
@@ -20,6 +20,5 @@ pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInf
         let session = tx.view().session(&info.session.id)?;
         Ok(tx.delete_session(&session)?)
     })?;
-    session_status::remove_files(cx, &info.session.id)?;
     Ok(info)
 }

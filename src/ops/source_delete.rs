@@ -4,7 +4,7 @@ use super::error::Result;
 use super::source_list::{SourceInfo, show};
 use super::{Context, Error};
 
-/// Deletes a source with its revisions. Sessions on it hold their own base, so `force` takes nothing from them.
+/// Moves a source to the trash, with its revisions. Sessions on it hold their own base, so `force` takes nothing from them.
 ///
 /// # Errors
 /// [`Error::SourceInUse`] unless `force`; or it is not there.

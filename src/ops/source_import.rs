@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::catalog::{ImportSettings, NewRevision, NewSource, Source, SourceKind};
+use crate::catalog::{ImportSettings, NewRevision, NewSource, ObjectType, Source, SourceKind};
 use crate::model::RootId;
 use crate::store::Hold;
 
@@ -57,10 +57,11 @@ pub fn create(
     from: &From,
     settings: ImportSettings,
     scratch: Vec<String>,
+    tags: &[(String, String)],
     watch: Watch<'_>,
 ) -> Result<SourceImport> {
     // Before the import, because it may take long; the transaction looks again.
-    cx.catalog()?.view().check_free(crate::catalog::ObjectType::Source, name)?;
+    cx.catalog()?.view().check_free(ObjectType::Source, name)?;
     let hold = cx.store()?.hold()?;
     super::rules::Globs::new(&scratch).map_err(super::import::ImportError::from)?;
     let (kind, origin, revision, files_read) = match from {
@@ -75,6 +76,7 @@ pub fn create(
     let id = cx.write(|tx| {
         let id = tx.create_source(&new)?;
         tx.create_revision(&id, &revision)?;
+        super::tags::put(tx, ObjectType::Source, &id, tags)?;
         Ok(id)
     })?;
     Ok(SourceImport { info: show(cx, &id)?, changed: true, left_out: revision.left_out, files_read })

@@ -54,12 +54,18 @@ fn every_example_works() {
         fs::write(world.path("src/web/Makefile"), "test:\n\t@echo fine\n").unwrap();
         world.ok(["source", "refresh", "web"]);
         world.ok(["session", "create", "login-bug", "--source", "web"]);
+        (0..3).for_each(|_| drop(world.ok(["checkpoint", "create", "fix-login"])));
         for example in examples(&command) {
             let ended = end(world.command("sh").args(["-c", &example]));
             // What the machine lacks is not the example's fault.
             let fine = ended.code == 0 || verb == "doctor" && ended.code == 1 || example.ends_with("doctor");
             if !fine {
                 failed.push(format!("`{name}`: `{example}`: {ended:?}"));
+            }
+        }
+        for operation in world.json(["op", "log"]) {
+            if operation["changed"].as_array().is_none_or(Vec::is_empty) {
+                failed.push(format!("`{name}`: no event tells of {operation}"));
             }
         }
         if NEED_FUSE.contains(&verb) {

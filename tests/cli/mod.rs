@@ -1,6 +1,7 @@
 //! Tests of the program from the outside: its arguments, output, exit codes.
 
 mod configuration;
+mod events;
 mod examples;
 mod failures;
 mod many;
@@ -8,6 +9,8 @@ mod mounts;
 mod names;
 mod output;
 mod sources;
+mod tags;
+mod trash;
 mod undoing;
 
 use std::ffi::OsStr;

@@ -47,7 +47,7 @@ impl Tx<'_> {
             let object = match change.table.as_str() {
                 "revision" => "source",
                 "tag" if id.starts_with("b-") => "source",
-                "tag" | "checkpoint" => "session",
+                "tag" => "session",
                 table => table,
             };
             if !told.contains(&(object, id)) {
@@ -210,7 +210,12 @@ impl Reverse<'_, '_> {
         Ok(match (change.table.as_str(), change.key.get(1)) {
             (table @ ("source" | "session"), _) => format!("{table} `{}`", name(table)?),
             ("revision", Some(number)) => format!("revision {number} of source `{}`", name("source")?),
-            ("checkpoint", Some(number)) => format!("checkpoint {number} of session `{}`", name("session")?),
+            ("checkpoint", _) => {
+                let sql = "SELECT s.name || '@' || c.number FROM checkpoint AS c JOIN session AS s ON s.id = c.session
+                           WHERE c.id = ?1";
+                let name: Option<String> = self.view().row(sql, [id], |row| row.get(0))?;
+                format!("checkpoint `{}`", name.unwrap_or_else(|| id.to_owned()))
+            }
             ("tag", Some(key)) => format!("tag `{}`", text(key).unwrap_or_default()),
             (table, _) => format!("{table} `{id}`"),
         })

@@ -15,7 +15,7 @@ use crate::ui::view::{CheckpointAction, CheckpointView};
 #[command(after_help = "\
 Examples:
   aether checkpoint delete fix-login@1
-  aether -s fix-login checkpoint delete @1 @2")]
+  aether -s fix-login checkpoint delete @2 @3")]
 pub(crate) struct Args {
     /// The checkpoints
     #[arg(required = true, value_name = "SESSION@CHECKPOINT")]

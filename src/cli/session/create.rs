@@ -5,6 +5,7 @@ use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::names;
 use crate::ops::session_create::{self, From};
+use crate::ops::tags;
 use crate::ui::view::{SessionAction, SessionView};
 
 /// Make a session
@@ -15,13 +16,16 @@ use crate::ui::view::{SessionAction, SessionView};
 #[command(after_help = "\
 Examples:
   aether session create new-menu --source web
-  aether session create --source web@1
+  aether session create --source web@1 --tag team=ui
   aether session create scratch --empty")]
 pub(crate) struct Args {
     /// The session's name
     name: Option<String>,
     #[command(flatten)]
     base: Base,
+    /// Tag it; can be given more than once
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,8 +41,9 @@ struct Base {
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let tags: Vec<_> = self.tags.iter().map(|text| tags::parse(text)).collect::<Result<_, _>>()?;
         let from = self.base.source.map_or(From::Empty, From::Source);
-        let info = session_create::run(&mut cx.ops, self.name.as_deref(), &from)?;
+        let info = session_create::run(&mut cx.ops, self.name.as_deref(), &from, &tags)?;
         cx.ui.show(&SessionView::new(&info, SessionAction::Created))?;
         Ok(Exit::DONE)
     }

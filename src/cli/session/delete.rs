@@ -9,8 +9,8 @@ use crate::ui::view::{SessionAction, SessionView};
 
 /// Delete a session
 ///
-/// A session that is mounted is refused. One with changes that nobody kept asks first, on a terminal; elsewhere it
-/// needs `--yes`.
+/// It goes to the trash, with its changes. A session that is mounted is refused. One with changes that nobody kept asks
+/// first, on a terminal; elsewhere it needs `--yes`.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "rm")]
 #[command(after_help = "\

@@ -4,6 +4,7 @@ use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::ops::session_list;
+use crate::ops::tags::TagFilter;
 use crate::ui::view::{SessionAction, SessionView};
 
 /// List the sessions
@@ -18,12 +19,17 @@ pub(crate) struct Args {
     /// Only those that are mounted
     #[arg(long)]
     mounted: bool,
+    /// Only those with this tag; can be given more than once
+    #[arg(long = "tag", value_name = "KEY[=VALUE]")]
+    tags: Vec<String>,
 }
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let sessions = session_list::list(&mut cx.ops)?;
-        let wanted = sessions.iter().filter(|info| !self.mounted || !info.mounts.is_empty());
+        let tags = TagFilter::new(&self.tags)?;
+        let wanted = sessions.iter().filter(|info| tags.matches(&info.tags));
+        let wanted = wanted.filter(|info| !self.mounted || !info.mounts.is_empty());
         let rows: Vec<_> = wanted.map(|info| SessionView::new(info, SessionAction::Shown)).collect();
         cx.ui.list(&rows)?;
         Ok(Exit::DONE)

@@ -7,6 +7,7 @@ use crate::cli::exit::{Error, Exit};
 use crate::cli::{Run, interrupt};
 use crate::ops::ImportSettings;
 use crate::ops::source_import::{self, From, Watch};
+use crate::ops::tags;
 use crate::ui::view::SourceAction;
 
 use super::watch::{Display, report};
@@ -43,10 +44,14 @@ pub(crate) struct Args {
     /// Paths that no diff and no commit is to hold, such as build output; can be given more than once
     #[arg(long, value_name = "GLOB")]
     scratch: Vec<String>,
+    /// Tag it; can be given more than once
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
 }
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let tags: Vec<_> = self.tags.iter().map(|text| tags::parse(text)).collect::<Result<_, _>>()?;
         let cancel = interrupt::flag()?;
         let display = Display::new(&cx.ui, "Importing");
         let settings = ImportSettings {
@@ -56,7 +61,7 @@ impl Run for Args {
         };
         let from = self.origin.map_or(From::Empty, From::Dir);
         let watch = Watch { progress: &display, cancel: &cancel };
-        let import = source_import::create(&mut cx.ops, &self.name, &from, settings, self.scratch, watch)?;
+        let import = source_import::create(&mut cx.ops, &self.name, &from, settings, self.scratch, &tags, watch)?;
         drop(display);
         report(cx, &import, SourceAction::Created)?;
         Ok(Exit::DONE)

@@ -9,7 +9,7 @@ use crate::ui::view::{SourceAction, SourceView};
 
 /// Delete a source and its revisions
 ///
-/// A source that sessions stand on is refused. With `--force` it goes all the same; the sessions hold their own base
+/// It goes to the trash. A source that sessions stand on is refused. With `--force` it goes all the same; the sessions hold their own base
 /// and keep their content.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "rm")]

@@ -4,6 +4,7 @@ use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::ops::source_list;
+use crate::ops::tags::TagFilter;
 use crate::ui::view::{SourceAction, SourceView};
 
 /// List the sources
@@ -13,12 +14,18 @@ use crate::ui::view::{SourceAction, SourceView};
 Examples:
   aether source list
   aether source list --json")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Only those with this tag; can be given more than once
+    #[arg(long = "tag", value_name = "KEY[=VALUE]")]
+    tags: Vec<String>,
+}
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let sources = source_list::list(&mut cx.ops)?;
-        let rows: Vec<_> = sources.iter().map(|info| SourceView::new(info, SourceAction::Shown)).collect();
+        let tags = TagFilter::new(&self.tags)?;
+        let wanted = sources.iter().filter(|info| tags.matches(&info.tags));
+        let rows: Vec<_> = wanted.map(|info| SourceView::new(info, SourceAction::Shown)).collect();
         cx.ui.list(&rows)?;
         Ok(Exit::DONE)
     }

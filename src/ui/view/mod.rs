@@ -5,10 +5,13 @@ mod checkpoint;
 mod config;
 mod demo;
 mod doctor;
+mod event;
 mod mount;
 mod operation;
 mod session;
 mod source;
+mod tag;
+mod trash;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -18,10 +21,13 @@ pub use checkpoint::{CheckpointAction, CheckpointView};
 pub use config::{PathsView, SettingView};
 pub use demo::StepView;
 pub use doctor::FindingView;
+pub use event::EventView;
 pub use mount::{MountedView, UnmountedView};
 pub use operation::{OperationView, UndoneView};
 pub use session::{SessionAction, SessionView};
 pub use source::{RevisionView, SourceAction, SourceView};
+pub use tag::TagView;
+pub use trash::{TrashAction, TrashView};
 
 /// A path as a JSON string: bytes that are not UTF-8 are replaced.
 #[must_use]

@@ -1,0 +1,125 @@
+//! The history: looking at it, and following it.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::catalog::{self, Event, EventFilter, ObjectType};
+
+use super::error::Result;
+use super::{Context, Error};
+
+/// How long after a write to the log to look again and again. Its bytes come before it counts as written, and whoever
+/// wrote it says so only if it was not killed in between.
+const PATIENCE: [Duration; 4] =
+    [Duration::from_millis(5), Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(3)];
+
+/// A line of the history, and the name of its object, if that is known.
+pub type Named = (Event, Option<String>);
+
+/// The lines that are wanted, oldest first.
+///
+/// # Errors
+/// What the catalog says.
+pub fn list(cx: &mut Context, filter: &EventFilter) -> Result<Vec<Named>> {
+    let view = cx.catalog()?.view();
+    let events = view.events(filter)?.into_iter();
+    events.map(|event| view.name_of(&event).map(|name| (event, name)).map_err(Into::into)).collect()
+}
+
+/// The id of the session that events are wanted of; one in the trash is found, too, and one that is gone by its id.
+///
+/// # Errors
+/// There is none of that name, or several could be meant.
+pub fn object(cx: &mut Context, key: &str) -> Result<String> {
+    match cx.resolve_session(Some(key)) {
+        Ok(session) => Ok(session.id),
+        Err(error) => {
+            let view = cx.catalog()?.view();
+            let is_gone = || catalog::has_id_form(key).then(|| key.to_owned());
+            let trashed = view.trashed(key).ok().filter(|found| found.kind == ObjectType::Session);
+            trashed.map(|found| found.id).or_else(is_gone).ok_or(error)
+        }
+    }
+}
+
+/// Hands over lines as they come, until `show` says that it was enough: those after `filter.after`, or else those from now on.
+///
+/// # Errors
+/// What the catalog, the system or `show` says.
+pub fn follow<E: From<Error>>(
+    cx: &mut Context,
+    mut filter: EventFilter,
+    from_now: bool,
+    mut show: impl FnMut(&Named) -> std::result::Result<bool, E>,
+) -> std::result::Result<(), E> {
+    let data_dir = cx.paths.data.clone();
+    let newest = cx.catalog().map_err(E::from)?.view().newest_event().map_err(Error::from)?;
+    // Watched before the first look, so that nothing falls between the two.
+    let (watcher, wakes) = watch(&data_dir)?;
+    if from_now {
+        filter.after = newest;
+    }
+    let _watching = watcher;
+    let mut patience = [].iter();
+    loop {
+        if !show_new(cx, &mut filter, &mut show)? {
+            return Ok(());
+        }
+        let heard = match patience.next() {
+            Some(limit) => wakes.recv_timeout(*limit),
+            None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match heard {
+            Ok(()) => {
+                while wakes.try_recv().is_ok() {}
+                patience = PATIENCE.iter();
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+fn show_new<E: From<Error>>(
+    cx: &mut Context,
+    filter: &mut EventFilter,
+    show: &mut impl FnMut(&Named) -> std::result::Result<bool, E>,
+) -> std::result::Result<bool, E> {
+    // Lines that are not wanted are passed over, too; those that come after this look are not.
+    let newest = cx.catalog().map_err(E::from)?.view().newest_event().map_err(Error::from)?;
+    if newest <= filter.after {
+        return Ok(true);
+    }
+    for event in list(cx, filter)? {
+        if !show(&event)? {
+            return Ok(false);
+        }
+        filter.after = event.0.seq;
+    }
+    filter.after = filter.after.max(newest);
+    Ok(true)
+}
+
+/// Hears of every change of the catalog's files.
+fn watch(data_dir: &Path) -> Result<(RecommendedWatcher, Receiver<()>)> {
+    let failed = |error: notify::Error| Error::Io {
+        path: data_dir.to_owned(),
+        source: std::io::Error::other(error.to_string()),
+    };
+    let (wake, wakes) = channel();
+    let heard = move |event: notify::Result<notify::Event>| {
+        let is_ours =
+            |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"catalog."));
+        if event.is_ok_and(|event| {
+            !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_ours(path))
+        }) {
+            let _nobody_listens = wake.send(());
+        }
+    };
+    let mut watcher = notify::recommended_watcher(heard).map_err(failed)?;
+    watcher.watch(data_dir, RecursiveMode::NonRecursive).map_err(failed)?;
+    Ok((watcher, wakes))
+}
