@@ -119,6 +119,12 @@ pub enum Record {
         /// The inode.
         ino: Ino,
     },
+    /// Frozen directories that the session refers to may have inodes of all numbers below this one, which are free from
+    /// here on.
+    Rebased {
+        /// A number above that of every frozen inode, and of every other that was ever given out.
+        next_ino: Ino,
+    },
 }
 
 impl Record {
@@ -166,6 +172,10 @@ impl Record {
                 writer.byte(8);
                 writer.uint(*ino);
             }
+            Self::Rebased { next_ino } => {
+                writer.byte(10);
+                writer.uint(*next_ino);
+            }
             Self::Totals(totals) => {
                 writer.byte(9);
                 for value in [totals.files, totals.dirs, totals.size_bytes] {
@@ -209,6 +219,7 @@ impl Record {
             7 => Self::Xattr { ino: reader.uint()?, name: reader.bytes()?.into(), value: None },
             8 => Self::Drop { ino: reader.uint()? },
             9 => Self::Totals(Totals { files: reader.uint()?, dirs: reader.uint()?, size_bytes: reader.uint()? }),
+            10 => Self::Rebased { next_ino: reader.uint()? },
             _ => return Err(CodecError::Invalid("record kind")),
         })
     }

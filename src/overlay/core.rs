@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::model::{Attr, DirRef, Ino, Place, Record, Root};
+use crate::model::{Attr, Ino, Place, Record, Root};
 
 use super::extents::Dead;
 use super::known::{KnownTable, Location};
@@ -25,15 +25,16 @@ pub struct Overlay<L, U> {
     pub(super) upper: Arc<U>,
     pub(super) state: RwLock<State>,
     pub(super) known: Mutex<KnownTable>,
-    journal: Mutex<Journal>,
-    base: DirRef,
+    pub(super) journal: Mutex<Journal>,
     read_only: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Journal {
+pub(super) struct Journal {
     /// Inodes whose last holder let go; the next batch says so.
     dropped: Vec<Ino>,
+    /// How often the state changed.
+    pub changes: u64,
 }
 
 impl<L: Lower, U: Upper> Overlay<L, U> {
@@ -61,6 +62,10 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         let state = self.state.read();
         let size = |(ino, data): (&Ino, &bool)| state.inodes.get(ino).filter(|_| *data).map(|inode| inode.attr.size);
         (state.touched.len(), state.touched.iter().filter_map(size).fold(0, u64::saturating_add))
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Acquire)
     }
 
     /// How many inodes the kernel holds, and how many the delta has.
@@ -130,7 +135,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         payload: Option<Payload<'_>>,
         mut draft: impl FnMut(&mut Txn<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
-        if self.read_only.load(Ordering::Acquire) {
+        if self.is_read_only() {
             return Err(Error::ReadOnly);
         }
         self.with_nodes(|nodes| {
@@ -151,24 +156,38 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     }
 
     /// Writes a batch to the journal, then lets it take effect.
-    fn commit(&self, journal: &mut Journal, mut batch: Vec<Record>, payload: Option<Payload<'_>>) -> Result<(), Error> {
+    fn commit(&self, journal: &mut Journal, batch: Vec<Record>, payload: Option<Payload<'_>>) -> Result<(), Error> {
+        self.commit_with(journal, batch, payload, |_, _| {})
+    }
+
+    /// As [`Self::commit`]; `also` takes effect at the same moment, but is not in the journal.
+    pub(super) fn commit_with(
+        &self,
+        journal: &mut Journal,
+        mut batch: Vec<Record>,
+        payload: Option<Payload<'_>>,
+        also: impl FnOnce(&mut State, &KnownTable),
+    ) -> Result<(), Error> {
         if batch.is_empty() && payload.is_none() {
             return Ok(());
         }
-        let news = batch.len();
-        batch.extend(journal.dropped.iter().map(|&ino| Record::Drop { ino }));
+        // First: a switch may bring a number back whose inode was dropped.
+        let dropped = journal.dropped.len();
+        batch.splice(0..0, journal.dropped.iter().map(|&ino| Record::Drop { ino }));
         let place = self.upper.append(&batch, payload).map_err(Error::Upper)?;
         journal.dropped.clear();
-        batch.truncate(news);
+        batch.drain(..dropped);
         let unnamed: Vec<Ino> = batch.iter().filter_map(unnamed_inode).collect();
         if let (Some(place), Some(payload)) = (place, payload) {
             batch.push(write_record(payload, place));
         }
         let mut dead = Dead::new();
+        journal.changes += 1;
         let mut state = self.state.write();
         for record in batch {
             state.apply(record, &mut dead);
         }
+        also(&mut state, &self.known.lock());
         for ino in unnamed {
             if !self.known.lock().holds(ino) {
                 state.drop_inode(ino, &mut dead);
@@ -197,6 +216,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         if unnamed(&state) && !self.known.lock().holds(ino) {
             state.drop_inode(ino, &mut dead);
             journal.dropped.push(ino);
+            journal.changes += 1;
         }
         drop(state);
         if !dead.is_empty() {
@@ -217,7 +237,8 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 Err(Stop::Fail(error)) => return Err(error),
                 Err(Stop::Need(id)) => nodes.load(id)?,
                 Err(Stop::Lost(ino)) => {
-                    let location = search(&*self.lower, self.base, ino)?.ok_or(Error::Stale)?;
+                    let shown = self.state.read().shown_dirs();
+                    let location = search(&*self.lower, &shown, ino)?.ok_or(Error::Stale)?;
                     self.known.lock().hint(ino, location);
                 }
             }
@@ -230,14 +251,13 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
 pub struct Replay {
     state: State,
     dead: Dead,
-    base: DirRef,
 }
 
 impl Replay {
     /// A session on `root` in which nothing happened yet.
     #[must_use]
     pub fn new(root: &Root) -> Self {
-        Self { state: State::new(root), dead: Dead::new(), base: root.dir }
+        Self { state: State::new(root), dead: Dead::new() }
     }
 
     /// The next batch.
@@ -257,8 +277,7 @@ impl Replay {
             upper,
             state: RwLock::new(self.state),
             known: Mutex::default(),
-            journal: Mutex::new(Journal { dropped }),
-            base: self.base,
+            journal: Mutex::new(Journal { dropped, changes: 0 }),
             read_only: AtomicBool::new(false),
         }
     }

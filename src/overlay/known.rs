@@ -81,6 +81,11 @@ impl KnownTable {
         self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
     }
 
+    /// Whether anything is remembered of the inode.
+    pub fn knows(&self, ino: Ino) -> bool {
+        self.inodes.contains_key(&ino)
+    }
+
     /// How many inodes the kernel holds.
     pub fn len(&self) -> usize {
         self.inodes.len()

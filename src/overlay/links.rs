@@ -1,12 +1,12 @@
 //! Names of changed files in directories that are frozen.
 //!
 //! A changed file with more names than the delta's directories show has the others in frozen directories, which nothing
-//! but a search of the base can find. That is rare: a hard link that came with the source. The base does not change, so
-//! what was found once holds.
+//! but a search of the base can find. That is rare: a hard link that came with the source. The base does not change but when
+//! the session takes in another tree, so what was found once holds until then.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::{Body, DirRef, Ino, ROOT_INO};
+use crate::model::{Body, DirRef, Ino};
 
 use super::inode::{Dentry, DirData};
 use super::{Error, Lower, LowerError, Snapshot, Upper};
@@ -18,6 +18,8 @@ pub struct Links {
     searched: FxHashSet<Ino>,
     /// Frozen directories that hold one, and those above them.
     dirs: FxHashSet<Ino>,
+    /// How often the session had taken in other trees then.
+    rebased: u64,
 }
 
 impl Links {
@@ -34,9 +36,13 @@ impl Links {
     pub(super) fn follow<L: Lower, U: Upper>(
         &mut self,
         snapshot: &Snapshot<L, U>,
-        files: Vec<Ino>,
+        mut files: Vec<Ino>,
     ) -> Result<(), Error> {
         let inodes = &snapshot.state.inodes;
+        if self.rebased != snapshot.state.rebased {
+            *self = Self { rebased: snapshot.state.rebased, ..Self::default() };
+            files = inodes.keys().copied().collect();
+        }
         let mut missing: FxHashMap<Ino, u32> = FxHashMap::default();
         let mut near: FxHashSet<Ino> = FxHashSet::default();
         for ino in files {
@@ -61,8 +67,13 @@ impl Links {
             }
         }
         missing.retain(|_, left| *left > 0);
-        if let (false, Some(base)) = (missing.is_empty(), inodes[&ROOT_INO].dir().and_then(|dir| dir.base)) {
-            self.search(snapshot, base, &missing, &mut vec![ROOT_INO])?;
+        if !missing.is_empty() {
+            // What a directory of the delta stands on may have come with another tree than the root's.
+            for inode in inodes.values() {
+                if let Some(base) = inode.dir().and_then(|dir| dir.base) {
+                    self.search(snapshot, base, &missing, &mut vec![inode.attr.ino])?;
+                }
+            }
             self.searched.extend(missing.keys());
         }
         Ok(())
@@ -78,6 +89,7 @@ impl Links {
         let mut below = Vec::new();
         let mut found = false;
         snapshot.each_frozen(dir.node, &mut |entry| match &entry.body {
+            Body::Dir(_) if snapshot.state.inodes.contains_key(&entry.attr.ino) => {}
             Body::Dir(dir) => below.push((entry.attr.ino, *dir)),
             _ => found |= missing.contains_key(&entry.attr.ino),
         })?;

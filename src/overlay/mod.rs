@@ -21,6 +21,7 @@ mod lower;
 mod nodes;
 mod snapshot;
 mod state;
+mod switch;
 mod tree_ops;
 mod txn;
 mod upper;
@@ -31,4 +32,5 @@ pub use files::{Access, Caller, DirEntry, Falloc, Files, RenameMode, SetAttr, Se
 pub use links::Links;
 pub use lower::{Lower, LowerError};
 pub use snapshot::{Snapshot, SnapshotBody, SnapshotDir, SnapshotEntry};
+pub use switch::{Stale, Switch, Switched};
 pub use upper::{Payload, Pin, Upper};

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Body, DirRef, Entry, Ino, Leaf, Node, NodeId, ObjectId, ROOT_INO};
+use rustc_hash::FxHashSet;
+
+use crate::model::{Body, DirRef, Entry, Ino, Leaf, Name, Node, NodeId, ObjectId};
 
 use super::known::Location;
 
@@ -132,19 +134,24 @@ fn damaged(id: ObjectId, why: &str) -> Stop {
 }
 
 /// Finds an inode by number alone, by reading the frozen tree until it turns up: for the rare case that the kernel
-/// holds a name of it whose directory it has forgotten.
-pub(super) fn search(lower: &dyn Lower, root: DirRef, ino: Ino) -> Result<Option<Location>, LowerError> {
-    let mut todo = vec![(ROOT_INO, root.node)];
-    while let Some((parent, id)) = todo.pop() {
+/// holds a name of it whose directory it has forgotten. `shown` is what of frozen directories the delta shows.
+pub(super) fn search(lower: &dyn Lower, shown: &Shown, ino: Ino) -> Result<Option<Location>, LowerError> {
+    let mut todo: Vec<(Ino, NodeId, Option<&FxHashSet<Name>>)> =
+        shown.dirs.iter().map(|(dir, base, hidden)| (*dir, base.node, Some(hidden))).collect();
+    while let Some((parent, id, hidden)) = todo.pop() {
         match &*lower.load(id)? {
-            Node::Branch(branch) => todo.extend(branch.children.iter().map(|child| (parent, child.node))),
+            Node::Branch(branch) => todo.extend(branch.children.iter().map(|child| (parent, child.node, hidden))),
             Node::Leaf(leaf) => {
-                if let Some(index) = leaf.entries.iter().position(|entry| entry.attr.ino == ino) {
+                let is_shown = |entry: &Entry| !hidden.is_some_and(|hidden| hidden.contains(&entry.name));
+                let found = leaf.entries.iter().position(|entry| entry.attr.ino == ino && is_shown(entry));
+                if let Some(index) = found {
                     let index = u32::try_from(index).unwrap_or(u32::MAX);
                     return Ok(Some(Location { parent, leaf: id, index }));
                 }
-                todo.extend(leaf.entries.iter().filter_map(|entry| match &entry.body {
-                    Body::Dir(dir) => Some((entry.attr.ino, dir.node)),
+                let below =
+                    leaf.entries.iter().filter(|entry| is_shown(entry) && !shown.inodes.contains(&entry.attr.ino));
+                todo.extend(below.filter_map(|entry| match &entry.body {
+                    Body::Dir(dir) => Some((entry.attr.ino, dir.node, None)),
                     _ => None,
                 }));
             }
@@ -154,4 +161,13 @@ pub(super) fn search(lower: &dyn Lower, root: DirRef, ino: Ino) -> Result<Option
         }
     }
     Ok(None)
+}
+
+/// What of the frozen directories shows in a session.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// Directories of the delta with a frozen side, and the names in them about which the delta says something.
+    pub dirs: Vec<(Ino, DirRef, FxHashSet<Name>)>,
+    /// The inodes of the delta.
+    pub inodes: FxHashSet<Ino>,
 }

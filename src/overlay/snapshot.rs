@@ -75,7 +75,12 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     /// [`Error::Lower`] when a frozen directory cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot<L, U>, Error> {
         let pin = self.upper.pin();
-        let mut snapshot = self.snapshot_of(self.frozen_state(), pin);
+        self.snapshot_of_all(self.frozen_state(), pin)
+    }
+
+    /// A snapshot of this state.
+    pub(super) fn snapshot_of_all(&self, state: State, pin: Pin) -> Result<Snapshot<L, U>, Error> {
+        let mut snapshot = self.snapshot_of(state, pin);
         let all: Vec<Ino> = snapshot.state.inodes.keys().copied().collect();
         let mut links = Links::default();
         links.follow(&snapshot, all)?;
@@ -263,7 +268,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         SnapshotEntry { name: entry.name.clone(), attr: entry.attr.clone(), xattrs: entry.xattrs.clone(), body }
     }
 
-    fn changed_entry(&self, name: Name, inode: &Inode) -> SnapshotEntry {
+    pub(super) fn changed_entry(&self, name: Name, inode: &Inode) -> SnapshotEntry {
         let body = match &inode.body {
             InodeBody::File(file) => SnapshotBody::File(file.unchanged(inode.attr.size)),
             InodeBody::Dir(dir) => SnapshotBody::Dir(SnapshotDir::Changed { ino: inode.attr.ino, base: dir.base }),

@@ -16,6 +16,7 @@ use super::core::Moved;
 use super::cow_map::CowMap;
 use super::extents::{Dead, Extent};
 use super::inode::{DirData, FIRST_ADDED_COOKIE, Inode, InodeBody};
+use super::nodes::Shown;
 
 /// The delta of a session: inodes by number. The root directory is always there.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct State {
     pub totals: Totals,
     /// The inodes that changed since the last seal, and whether their data did. A directory changes with its names.
     pub touched: FxHashMap<Ino, bool>,
+    /// How often frozen directories came in from another tree, since the journal was read.
+    pub rebased: u64,
     /// Numbers from here on are not in the base.
     first_new_ino: Ino,
     next_cookie: u64,
@@ -46,6 +49,7 @@ impl State {
             next_ino: first_new_ino,
             totals: root.totals,
             touched: FxHashMap::default(),
+            rebased: 0,
             first_new_ino,
             next_cookie: FIRST_ADDED_COOKIE,
             base: (root.attr.clone(), root.xattrs.clone()),
@@ -59,6 +63,7 @@ impl State {
             next_ino: self.next_ino,
             totals: self.totals,
             touched: FxHashMap::default(),
+            rebased: self.rebased,
             first_new_ino: self.first_new_ino,
             next_cookie: self.next_cookie,
             base: self.base.clone(),
@@ -111,6 +116,11 @@ impl State {
                 self.drop_inode(ino, dead);
             }
             Record::Totals(totals) => self.totals = totals,
+            Record::Rebased { next_ino } => {
+                self.rebased += 1;
+                self.next_ino = self.next_ino.max(next_ino);
+                self.first_new_ino = self.first_new_ino.max(next_ino);
+            }
         }
     }
 
@@ -157,7 +167,8 @@ impl State {
         let last = self.next_ino.saturating_sub(1);
         let given =
             (last >= self.first_new_ino && !self.inodes.contains_key(&last)).then_some(Record::Drop { ino: last });
-        gone.chain(inodes).chain(given).chain(std::iter::once(Record::Totals(self.totals)))
+        let rebased = Record::Rebased { next_ino: self.first_new_ino };
+        gone.chain([rebased]).chain(inodes).chain(given).chain(std::iter::once(Record::Totals(self.totals)))
     }
 
     /// Whether nothing differs from the base that the session stands on.
@@ -188,7 +199,7 @@ impl State {
             Record::Link { parent, .. } | Record::Unlink { parent, .. } => (*parent, false),
             Record::Write { ino, .. } | Record::Zero { ino, .. } => (*ino, true),
             Record::Xattr { ino, .. } => (*ino, false),
-            Record::Totals(_) | Record::Drop { .. } => return,
+            Record::Totals(_) | Record::Rebased { .. } | Record::Drop { .. } => return,
         };
         *self.touched.entry(ino).or_default() |= data;
     }
@@ -201,13 +212,16 @@ impl State {
             (None, Origin::File { len_bytes, .. }) => share(&Attr { nlink: 1, ..record.attr.clone() }, *len_bytes),
             (None, _) => share(&Attr { nlink: 1, ..record.attr.clone() }, 0),
         };
-        let after = share(&record.attr, record.attr.size);
-        let change = |total: u64, before: u64, after: u64| total.saturating_add(after).saturating_sub(before);
-        self.totals = Totals {
-            files: change(self.totals.files, before.files, after.files),
-            dirs: change(self.totals.dirs, before.dirs, after.dirs),
-            size_bytes: change(self.totals.size_bytes, before.size_bytes, after.size_bytes),
-        };
+        count(&mut self.totals, before, share(&record.attr, record.attr.size));
+    }
+
+    /// What of the frozen directories shows.
+    pub fn shown_dirs(&self) -> Shown {
+        let dirs = self.inodes.values().filter(|inode| inode.attr.nlink > 0).filter_map(|inode| {
+            let dir = inode.dir()?;
+            Some((inode.attr.ino, dir.base?, dir.names.keys().cloned().collect()))
+        });
+        Shown { dirs: dirs.collect(), inodes: self.inodes.keys().copied().collect() }
     }
 
     fn inode_mut(&mut self, ino: Ino) -> Option<&mut Inode> {
@@ -235,8 +249,18 @@ fn grow(attr: &mut Attr, end: u64, time: Timestamp) -> u64 {
     grown
 }
 
+/// Counts something as it is, in place of what it was.
+pub(super) fn count(totals: &mut Totals, before: Totals, after: Totals) {
+    let change = |total: u64, before: u64, after: u64| total.saturating_add(after).saturating_sub(before);
+    *totals = Totals {
+        files: change(totals.files, before.files, after.files),
+        dirs: change(totals.dirs, before.dirs, after.dirs),
+        size_bytes: change(totals.size_bytes, before.size_bytes, after.size_bytes),
+    };
+}
+
 /// What an inode adds to the totals of its tree.
-fn share(attr: &Attr, size_bytes: u64) -> Totals {
+pub(super) fn share(attr: &Attr, size_bytes: u64) -> Totals {
     match attr.kind {
         _ if attr.nlink == 0 => Totals::default(),
         Kind::Dir => Totals { dirs: 1, ..Totals::default() },

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use aether::model::{ChunkId, Content, Manifest, Node, NodeId, PartRef, Place, Record};
 use aether::overlay::{Lower, LowerError, Payload, Pin, Space, Upper, Whence};
@@ -13,8 +13,8 @@ use super::rng::Rng;
 /// A frozen tree in memory.
 #[derive(Debug)]
 pub struct MemoryLower {
-    nodes: HashMap<NodeId, Arc<Node>>,
-    chunks: HashMap<ChunkId, Vec<u8>>,
+    nodes: RwLock<HashMap<NodeId, Arc<Node>>>,
+    chunks: RwLock<HashMap<ChunkId, Vec<u8>>>,
     miss_percent: u64,
     rng: Mutex<Rng>,
 }
@@ -22,19 +22,26 @@ pub struct MemoryLower {
 impl MemoryLower {
     /// `miss_percent` of all nodes asked for from memory are not there.
     pub fn new(nodes: HashMap<NodeId, Arc<Node>>, chunks: HashMap<ChunkId, Vec<u8>>, miss_percent: u64) -> Self {
+        let (nodes, chunks) = (RwLock::new(nodes), RwLock::new(chunks));
         Self { nodes, chunks, miss_percent, rng: Mutex::new(Rng::new(1)) }
     }
 
-    fn manifest(&self, id: NodeId) -> &Manifest {
-        match &*self.nodes[&id] {
-            Node::Manifest(manifest) => manifest,
+    /// Takes on what another tree is made of.
+    pub fn extend(&self, other: Self) {
+        self.nodes.write().unwrap().extend(other.nodes.into_inner().unwrap());
+        self.chunks.write().unwrap().extend(other.chunks.into_inner().unwrap());
+    }
+
+    fn manifest(&self, id: NodeId) -> Manifest {
+        match &*self.nodes.read().unwrap()[&id] {
+            Node::Manifest(manifest) => manifest.clone(),
             other => panic!("{id:?} should be a manifest, but is {other:?}"),
         }
     }
 
     /// Fills `buf` from a chunk, which must have all of the bytes.
     fn read_chunk(&self, id: ChunkId, offset: u64, buf: &mut [u8]) {
-        buf.copy_from_slice(&self.chunks[&id][offset as usize..offset as usize + buf.len()]);
+        buf.copy_from_slice(&self.chunks.read().unwrap()[&id][offset as usize..offset as usize + buf.len()]);
     }
 
     fn read_parts(&self, id: NodeId, mut offset: u64, mut buf: &mut [u8]) {
@@ -71,11 +78,16 @@ impl MemoryLower {
 
 impl Lower for MemoryLower {
     fn cached(&self, id: NodeId) -> Option<Arc<Node>> {
-        if self.rng.lock().unwrap().chance(self.miss_percent) { None } else { self.nodes.get(&id).cloned() }
+        if self.rng.lock().unwrap().chance(self.miss_percent) {
+            None
+        } else {
+            self.nodes.read().unwrap().get(&id).cloned()
+        }
     }
 
     fn load(&self, id: NodeId) -> Result<Arc<Node>, LowerError> {
-        self.nodes.get(&id).cloned().ok_or_else(|| LowerError::Damaged { id: id.0, why: "is missing".into() })
+        let node = self.nodes.read().unwrap().get(&id).cloned();
+        node.ok_or_else(|| LowerError::Damaged { id: id.0, why: "is missing".into() })
     }
 
     fn read(&self, content: &Content, len_bytes: u64, offset: u64, buf: &mut [u8]) -> Result<(), LowerError> {

@@ -17,4 +17,5 @@ mod seal;
 mod self_test;
 pub mod shrink;
 pub mod sparse;
+mod switching;
 pub mod tree;

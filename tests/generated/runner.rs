@@ -83,6 +83,22 @@ impl<F: Files> Runner<F> {
         *self = Self::new(files);
     }
 
+    /// What the kernel remembers.
+    pub fn held(&self) -> BTreeSet<Ino> {
+        self.refs.iter().filter(|(_, count)| **count > 0).map(|(ino, _)| *ino).collect()
+    }
+
+    /// What is open.
+    pub fn open(&self) -> BTreeSet<Ino> {
+        self.slots.iter().flatten().copied().collect()
+    }
+
+    /// Closes everything, and has the kernel forget it.
+    pub fn close_all(&mut self) {
+        (self.slots, self.cursor) = ([None; SLOTS], None);
+        self.forget();
+    }
+
     fn count(&mut self, attr: &Attr) {
         *self.refs.entry(attr.ino).or_default() += 1;
     }

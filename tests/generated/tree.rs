@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aether::model::{Attr, Ino, Kind, ROOT_INO};
 use aether::overlay::{Error, Files, RenameMode, Whence};
 
-use super::model::{Body, Model, State};
+use super::model::{Body, Dir, Inode, Model, State};
 use super::operation::Op;
 use super::runner::{Failure, Outcome, Runner, Value, seek_holds};
 use super::sparse::Sparse;
@@ -51,6 +51,11 @@ pub fn read_tree(files: &impl Files) -> Result<Tree, Error> {
     Ok(tree)
 }
 
+/// One file by its number.
+pub fn item_of(files: &impl Files, ino: Ino) -> Result<Item, Error> {
+    read_item(files, files.getattr(ino)?)
+}
+
 fn read_item(files: &impl Files, attr: Attr) -> Result<Item, Error> {
     let ino = attr.ino;
     let content = if attr.kind == Kind::File { Some(read_content(files, ino, attr.size)?.digest()) } else { None };
@@ -61,6 +66,50 @@ fn read_item(files: &impl Files, attr: Attr) -> Result<Item, Error> {
         xattrs.insert(name.into(), value);
     }
     Ok(Item { attr, content, target, xattrs })
+}
+
+/// The whole tree as the state of a model, with the numbers that it has.
+pub fn capture(files: &impl Files) -> Result<State, Error> {
+    let mut state = State { inodes: BTreeMap::new(), next: 2 };
+    let mut dirs = vec![(ROOT_INO, ROOT_INO)];
+    while let Some((ino, parent)) = dirs.pop() {
+        let mut found = Vec::new();
+        files.read_dir(ino, 0, true, &mut |entry| {
+            found.extend(entry.attr.map(|attr| (entry.name.to_vec(), attr.clone())));
+            true
+        })?;
+        let mut dir = Dir { parent, entries: BTreeMap::new(), next_cookie: 3 };
+        for (name, attr) in found {
+            dir.entries.insert(name, (attr.ino, dir.next_cookie));
+            dir.next_cookie += 1;
+            let body = match attr.kind {
+                Kind::Dir => {
+                    dirs.push((attr.ino, ino));
+                    None
+                }
+                Kind::File => Some(Body::File(read_content(files, attr.ino, attr.size)?)),
+                Kind::Symlink => Some(Body::Symlink(files.readlink(attr.ino)?)),
+                _ => Some(Body::Special),
+            };
+            if let Some(body) = body {
+                capture_inode(files, &mut state, attr.ino, body)?;
+            }
+            files.forget(attr.ino, 1);
+        }
+        capture_inode(files, &mut state, ino, Body::Dir(dir))?;
+    }
+    Ok(state)
+}
+
+fn capture_inode(files: &impl Files, state: &mut State, ino: Ino, body: Body) -> Result<(), Error> {
+    let mut xattrs = BTreeMap::new();
+    for name in files.listxattr(ino)? {
+        let value = files.getxattr(ino, &name)?.to_vec();
+        xattrs.insert(name.into(), value);
+    }
+    state.next = state.next.max(ino + 1);
+    state.inodes.insert(ino, Inode { attr: files.getattr(ino)?, body, xattrs, lookups: 0 });
+    Ok(())
 }
 
 /// A file's bytes, as it gives them.
