@@ -55,6 +55,15 @@ pub enum StoreError {
     /// A directory was to be stored with two entries of one name.
     #[error("the name {0:?} is twice in one directory")]
     DuplicateName(Name),
+    /// Another process collects or checks the store.
+    #[error("another command collects or checks the store")]
+    InCollection,
+    /// Commands that store something did not end in time.
+    #[error("a collection waited too long for commands that store something")]
+    Held,
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Cancelled,
     /// An earlier call on this writer failed; what it was given cannot be trusted to be stored.
     #[error("an earlier write to the store failed")]
     WriterFailed,
@@ -78,6 +87,9 @@ impl StoreError {
             Self::Index { .. } => "store-index",
             Self::TooLarge { .. } => "store-object-too-large",
             Self::DuplicateName(_) => "store-duplicate-name",
+            Self::InCollection => "store-in-collection",
+            Self::Held => "store-held",
+            Self::Cancelled => "interrupted",
             Self::WriterFailed => "store-writer-failed",
             Self::Random(_) => "store-random",
         }

@@ -126,6 +126,12 @@ impl Inner {
         self.follow_packs()
     }
 
+    /// Finishes the packs that dead writers left, and ends what a killed collection left.
+    pub fn tidy_up(&self) -> Result<(), StoreError> {
+        self.recover()?;
+        self.salvage()
+    }
+
     /// Finishes the packs that dead writers left.
     pub fn salvage(&self) -> Result<(), StoreError> {
         if self.readable_paths()?.is_empty() {
@@ -139,7 +145,7 @@ impl Inner {
     pub fn readable_paths(&self) -> Result<Vec<PathBuf>, StoreError> {
         let is_readable = |path: &PathBuf| finished_name(path).is_some() || condemned_name(path).is_some();
         let mut paths: Vec<PathBuf> = self.disk.list(&self.packs)?.into_iter().filter(is_readable).collect();
-        paths.sort_by_key(|path| condemned_name(path).is_some());
+        paths.sort_by_cached_key(|path| (condemned_name(path).is_some(), path.clone()));
         Ok(paths)
     }
 

@@ -108,7 +108,7 @@ impl Hold {
     /// # Errors
     /// [`StoreError`] when the disk fails.
     pub fn writer(&self) -> Result<Writer, StoreError> {
-        self.store.inner.salvage()?;
+        self.store.inner.tidy_up()?;
         Ok(Writer::new(self.store.inner.clone(), Some(self.clone())))
     }
 }
@@ -119,6 +119,31 @@ pub(super) fn holds_dir(dir: &Path) -> PathBuf {
 
 fn generation_file(dir: &Path) -> PathBuf {
     dir.join("generation")
+}
+
+/// Begins a new generation, durably.
+pub(super) fn renew(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(StoreError::Random)?;
+    let (path, beside) = (generation_file(dir), dir.join("generation.new"));
+    let file = disk.open(&beside, Open::CreateOrWrite)?;
+    file.write_at(0, &[&random])?;
+    file.set_len(random.len() as u64)?;
+    file.sync_data()?;
+    disk.rename(&beside, &path)?;
+    Ok(disk.sync_dir(dir)?)
+}
+
+/// The lock files of older generations than the present one.
+pub(super) fn older(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let present = read(disk, dir)?.to_hex();
+    match disk.list(&holds_dir(dir)) {
+        Ok(paths) => {
+            Ok(paths.into_iter().filter(|path| path.file_name().is_none_or(|name| *name != *present)).collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The generation of the store in this directory.

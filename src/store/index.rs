@@ -255,6 +255,43 @@ impl Index {
         })
     }
 
+    /// Forgets packs, and gives the objects of others, which it knows, the places of those that lose theirs.
+    pub fn retire(&self, names: &[&str], others: &[(&str, &Contents)]) -> Result<(), StoreError> {
+        self.with(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            {
+                let mut number = transaction.prepare("SELECT no FROM packs WHERE name = ?1")?;
+                let mut gone = Vec::new();
+                for name in names {
+                    gone.extend(number.query_row([name], |row| row.get::<_, i64>(0)).optional()?);
+                }
+                let list = gone.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+                transaction.execute_batch(&format!(
+                    "DELETE FROM objects WHERE pack IN ({list}); DELETE FROM packs WHERE no IN ({list});"
+                ))?;
+                for (name, contents) in others {
+                    let mut rows = Vec::new();
+                    if let Some(no) = number.query_row([name], |row| row.get(0)).optional()? {
+                        push_rows(&mut rows, no, contents);
+                    }
+                    insert(&transaction, &mut rows)?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Gives back to the disk what deleted rows took.
+    pub fn shrink(&self) -> Result<(), StoreError> {
+        self.with(|connection| {
+            let count = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+            if count("freelist_count")? * 4 > count("page_count")? {
+                connection.execute_batch("VACUUM")?;
+            }
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        })
+    }
+
     /// Takes packs in. One that it knows already is left as it is; an object that has a place keeps it. With `anew`,
     /// all that was there is forgotten first.
     pub fn add(&self, packs: &[PackEntry<'_>], anew: bool) -> Result<(), StoreError> {
@@ -273,17 +310,21 @@ impl Index {
                     push_rows(&mut rows, transaction.last_insert_rowid(), pack.contents);
                 }
             }
-            rows.sort_unstable_by_key(|(id, _)| *id);
-            {
-                let sql = "INSERT OR IGNORE INTO objects (id, pack, block, start, len) VALUES (?1, ?2, ?3, ?4, ?5)";
-                let mut statement = transaction.prepare_cached(sql)?;
-                for (id, at) in &rows {
-                    statement.execute(params![&id.0[..], at.pack, at.block.cast_signed(), at.start, at.len])?;
-                }
-            }
+            insert(&transaction, &mut rows)?;
             transaction.commit()
         })
     }
+}
+
+/// Adds rows, in the order of their ids; an object that has a place keeps it.
+fn insert(transaction: &Connection, rows: &mut [(ObjectId, Location)]) -> rusqlite::Result<()> {
+    rows.sort_unstable_by_key(|(id, _)| *id);
+    let sql = "INSERT OR IGNORE INTO objects (id, pack, block, start, len) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (id, at) in rows {
+        statement.execute(params![&id.0[..], at.pack, at.block.cast_signed(), at.start, at.len])?;
+    }
+    Ok(())
 }
 
 fn push_rows(rows: &mut Vec<(ObjectId, Location)>, pack: i64, contents: &Contents) {

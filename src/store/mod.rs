@@ -10,6 +10,9 @@
 //! objects/packs/tmp-<random>.pack      being written, under its lock; without one it was abandoned, and is salvaged
 //! objects/index.db                     object -> pack and place; a cache that is rebuilt from the packs
 //! objects/index.lock                   held while a broken index is replaced
+//! objects/packs/gone-<…>.pack          condemned by a collection: can be read, but does not count as stored
+//! objects/packs/dead-<…>.pack          being deleted
+//! objects/gc.lock                      held by a collection
 //! objects/generation, objects/holds/   who stores what no row refers to yet; see `hold`
 //! ```
 //!
@@ -22,6 +25,7 @@
 mod cache;
 pub mod content;
 mod error;
+pub mod gc;
 mod handle;
 mod hold;
 mod index;
@@ -29,6 +33,7 @@ mod lower;
 mod pack;
 mod pending;
 mod read;
+pub mod refs;
 mod stats;
 pub mod tree;
 mod writer;

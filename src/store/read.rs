@@ -1,6 +1,7 @@
 //! Reading objects: from the caches, by the index, or else by asking every pack.
 
 use std::ops::{Deref, Range};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -149,30 +150,26 @@ impl Inner {
         Ok(pack)
     }
 
-    /// Looks for the object in all packs: slow, and only done when the index did not lead to it.
+    /// Looks for the object in all packs: slow, and only done when the index did not lead to it. While a collection
+    /// gives packs other names a look may miss one, so the look counts that saw the same packs as the one after it.
     fn search(&self, kind: ObjectKind, id: ObjectId, damage: Option<StoreError>) -> Result<Chunk, StoreError> {
         let mut damage = damage;
         let mut unread = None;
-        for path in self.readable_paths()? {
-            let (pack, contents) = match self.read_contents(&path) {
-                Ok(Some(found)) => found,
-                Ok(None) => continue,
-                Err(error) => {
-                    unread = Some(error);
-                    continue;
-                }
-            };
-            for record in contents.blocks.iter().filter(|record| record.head.kind == kind) {
-                match self.in_record(&pack, record, id) {
-                    Some(Ok(chunk)) => {
-                        self.remember(&pack, record, id, &chunk);
-                        return Ok(chunk);
-                    }
-                    Some(Err(error)) if error.is_damage() => damage = damage.or(Some(error)),
-                    Some(Err(error)) => unread = Some(error),
-                    None => {}
+        let mut paths = self.readable_paths()?;
+        loop {
+            for path in &paths {
+                match self.search_in(path, kind, id) {
+                    Ok(Some(chunk)) => return Ok(chunk),
+                    Ok(None) => {}
+                    Err(error) if error.is_damage() => damage = damage.or(Some(error)),
+                    Err(error) => unread = Some(error),
                 }
             }
+            let now = self.readable_paths()?;
+            if now == paths {
+                break;
+            }
+            paths = now;
         }
         // It may be whole where nothing could be read: that is no reason to call it damaged.
         Err(match unread.or(damage) {
@@ -180,6 +177,23 @@ impl Inner {
             Some(error) => error,
             None => StoreError::Damaged { id, pack: None, why: "it is in no pack".into() },
         })
+    }
+
+    /// The object, if it is in this pack.
+    fn search_in(&self, path: &Path, kind: ObjectKind, id: ObjectId) -> Result<Option<Chunk>, StoreError> {
+        let Some((pack, contents)) = self.read_contents(path)? else { return Ok(None) };
+        let mut failed = None;
+        for record in contents.blocks.iter().filter(|record| record.head.kind == kind) {
+            match self.in_record(&pack, record, id) {
+                Some(Ok(chunk)) => {
+                    self.remember(&pack, record, id, &chunk);
+                    return Ok(Some(chunk));
+                }
+                Some(Err(error)) => failed = Some(error),
+                None => {}
+            }
+        }
+        failed.map_or(Ok(None), Err)
     }
 
     /// Keeps what a search found, so that the next read of it is none.

@@ -17,7 +17,7 @@ use crate::model::{ChunkId, Node, NodeId, ObjectId, ObjectKind, Root, RootId};
 use super::StoreError;
 use super::handle::Inner;
 use super::hold::Hold;
-use super::pack::{BLOCK_TARGET_BYTES, BlockSeal, MAX_OBJECT_BYTES, OpenBlock, PackWriter, SealedPack};
+use super::pack::{BLOCK_TARGET_BYTES, BlockSeal, MAX_OBJECT_BYTES, OpenBlock, PackWriter, SealedBlock, SealedPack};
 use super::pending::Pending;
 
 /// What a writer has stored.
@@ -126,6 +126,11 @@ impl Writer {
             self.counts.deduplicated_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             return Ok(());
         }
+        self.take(kind, id, bytes)
+    }
+
+    /// Stores an object without asking whether it is stored. The caller has checked that it has this name.
+    pub(super) fn take(&self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<(), StoreError> {
         self.counts.objects.fetch_add(1, Ordering::Relaxed);
         self.counts.raw_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let full = if bytes.len() > BLOCK_TARGET_BYTES / 2 {
@@ -188,28 +193,42 @@ impl Writer {
     /// Compresses the block and appends it to the stream's pack. Objects whose block was lost count as taken, so after
     /// a failure nothing this writer was given can be trusted to be there.
     fn append(&self, kind: ObjectKind, stream: &Stream, block: OpenBlock) -> Result<(), StoreError> {
-        let appended = self.try_append(kind, stream, block);
+        let appended = self
+            .seal
+            .seal(kind, block)
+            .map_err(StoreError::from)
+            .and_then(|block| append_to(&self.inner, &self.done, stream, block));
         if appended.is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }
         appended
     }
 
-    fn try_append(&self, kind: ObjectKind, stream: &Stream, block: OpenBlock) -> Result<(), StoreError> {
-        let block = self.seal.seal(kind, block)?;
-        let mut slot = stream.pack.lock();
-        let mut pack = match slot.take() {
-            Some(pack) if pack.has_room(&block) => pack,
-            full => {
-                if let Some(full) = full {
-                    self.done.lock().push(full.seal()?);
-                }
-                PackWriter::create(&self.inner.disk, &self.inner.packs)?
+    /// Stores a whole block as it is in another pack.
+    pub(super) fn take_block(&self, block: SealedBlock) -> Result<(), StoreError> {
+        let stream = self.stream(block.head.kind);
+        let appended = append_to(&self.inner, &self.done, stream, block);
+        appended.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+    }
+
+    /// As [`Writer::finish`], and tells which packs there are now.
+    pub(super) fn finish_packs(mut self) -> Result<Vec<SealedPack>, StoreError> {
+        self.finished = true;
+        match self.failed.load(Ordering::Relaxed) {
+            true => Err(StoreError::WriterFailed),
+            false => self.close(),
+        }
+    }
+
+    /// Removes what was written so far.
+    pub(super) fn discard(mut self) {
+        self.finished = true;
+        self.done.lock().drain(..).for_each(SealedPack::discard);
+        for stream in [&self.chunks, &self.nodes] {
+            if let Some(pack) = stream.pack.lock().take() {
+                pack.discard();
             }
-        };
-        let appended = pack.append(block);
-        *slot = Some(pack);
-        appended
+        }
     }
 
     /// Makes all that was taken durable, and readable in this store and others.
@@ -222,7 +241,7 @@ impl Writer {
             let _ = self.close();
             return Err(StoreError::WriterFailed);
         }
-        let stored_bytes = self.close()?;
+        let stored_bytes = self.close()?.iter().map(|pack| pack.len).sum();
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Ok(Written {
             objects: read(&self.counts.objects),
@@ -233,8 +252,8 @@ impl Writer {
         })
     }
 
-    /// Appends what is open, and finishes the packs; returns their bytes.
-    fn close(&self) -> Result<u64, StoreError> {
+    /// Appends what is open, and finishes the packs.
+    fn close(&self) -> Result<Vec<SealedPack>, StoreError> {
         let failed = self.failed.load(Ordering::Relaxed);
         for kind in [ObjectKind::Chunk, ObjectKind::Node] {
             let block = mem::take(&mut *self.stream(kind).block.lock());
@@ -249,13 +268,35 @@ impl Writer {
             }
         }
         self.inner.publish(&packs)?;
-        Ok(packs.iter().map(|pack| pack.len).sum())
+        Ok(packs)
     }
 
     /// The stream for the last block of a kind: the nodes share the chunks' pack if they need none of their own.
     fn last_stream(&self, kind: ObjectKind) -> &Stream {
         if self.nodes.pack.lock().is_some() { self.stream(kind) } else { &self.chunks }
     }
+}
+
+/// Appends a block to the stream's pack, or to a new one when that is full.
+fn append_to(
+    inner: &Inner,
+    done: &Mutex<Vec<SealedPack>>,
+    stream: &Stream,
+    block: SealedBlock,
+) -> Result<(), StoreError> {
+    let mut slot = stream.pack.lock();
+    let mut pack = match slot.take() {
+        Some(pack) if pack.has_room(&block) => pack,
+        full => {
+            if let Some(full) = full {
+                done.lock().push(full.seal()?);
+            }
+            PackWriter::create(&inner.disk, &inner.packs)?
+        }
+    };
+    let appended = pack.append(block);
+    *slot = Some(pack);
+    appended
 }
 
 impl Drop for Writer {

@@ -3,6 +3,7 @@
 mod content;
 mod damage;
 mod faults;
+mod gc;
 mod golden;
 mod holds;
 mod round_trip;

@@ -76,6 +76,11 @@ impl PackWriter {
         Ok(())
     }
 
+    /// Removes it.
+    pub fn discard(self) {
+        let _ = self.disk.remove(&self.path);
+    }
+
     /// Writes the footer. Nothing is durable yet.
     pub fn seal(self) -> Result<SealedPack, StoreError> {
         let Self { disk, path, file, end, contents } = self;
@@ -95,6 +100,11 @@ impl SealedPack {
             let _ = self.disk.remove(&self.path);
             StoreError::Io(error)
         })
+    }
+
+    /// Removes it. It has no name yet.
+    pub fn discard(self) {
+        let _ = self.disk.remove(&self.path);
     }
 
     /// Gives the pack its name, durable once the directory is synced.

@@ -8,7 +8,7 @@ use crate::disk::{Disk, File, Open};
 
 use super::block::{BlockHead, Decompress, HEAD_LEN, parse_table};
 use super::footer::TRAILER_LEN;
-use super::{Block, BlockRecord, Contents, HEADER_LEN, HEADER_MAGIC, VERSION, u32_at};
+use super::{Block, BlockRecord, Contents, HEADER_LEN, HEADER_MAGIC, SealedBlock, VERSION, u32_at};
 use crate::store::StoreError;
 
 /// An open pack.
@@ -98,7 +98,8 @@ impl Pack {
         }
     }
 
-    fn footer(&self) -> Result<Contents, StoreError> {
+    /// What the footer says is in the pack.
+    pub fn footer(&self) -> Result<Contents, StoreError> {
         let at = self.len.checked_sub(TRAILER_LEN as u64).ok_or_else(|| self.damaged("it is cut off"))?;
         let trailer = self.array::<TRAILER_LEN>(at)?;
         let (offset, len) = Contents::parse_trailer(&trailer, self.len).map_err(|why| self.damaged(why))?;
@@ -141,6 +142,23 @@ impl Pack {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The block as it is stored, to be put into another pack; `None` if its checksum is wrong.
+    pub fn raw_block(&self, record: &BlockRecord) -> Result<Option<SealedBlock>, StoreError> {
+        let head_bytes = self.array::<HEAD_LEN>(record.offset)?;
+        let Ok((head, checksum)) = BlockHead::parse(&head_bytes) else { return Ok(None) };
+        if head != record.head {
+            return Ok(None);
+        }
+        let mut table = self.bytes(record.offset + HEAD_LEN as u64, head.rest_len())?;
+        let stored = table.split_off(head.table_len());
+        if BlockHead::checksum(&head_bytes, &table, &stored) != checksum
+            || !parse_table(&table).eq(record.objects.iter().copied())
+        {
+            return Ok(None);
+        }
+        Ok(Some(SealedBlock { head, head_bytes, objects: record.objects.clone(), table, stored }))
     }
 
     /// The block at this offset, or only its head if its checksum is wrong.

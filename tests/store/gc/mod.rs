@@ -1,0 +1,7 @@
+//! Collections: what they delete, what they never delete, whoever writes or reads meanwhile, wherever they are killed.
+
+mod concurrent;
+mod killed;
+mod random;
+mod scene;
+mod simple;
