@@ -4,6 +4,8 @@
 // In a test a failed `unwrap` is the report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "mounted/collecting.rs"]
+mod collecting;
 #[path = "mounted/control.rs"]
 mod control;
 #[path = "mounted/fixture.rs"]

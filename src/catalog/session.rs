@@ -185,6 +185,16 @@ impl View<'_> {
     }
 }
 
+impl View<'_> {
+    /// Whether there is a session of this id, also in the trash.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn session_is_known(&self, id: &str) -> Result<bool, Error> {
+        Ok(self.row("SELECT 1 FROM session WHERE id = ?1", [id], |_| Ok(()))?.is_some())
+    }
+}
+
 impl Tx<'_> {
     /// Makes a session; returns its id.
     ///

@@ -19,6 +19,7 @@ mod redo;
 mod serve;
 mod session;
 mod source;
+mod store;
 mod tag;
 mod trash;
 mod trial;
@@ -79,6 +80,7 @@ commands! {
         Trash(trash::Args),
         Tag(tag::Args),
         Event(event::Args),
+        Store(store::Args),
         Try(trial::Args),
         Demo(demo::Args),
         Doctor(doctor::Args),

@@ -19,6 +19,16 @@ pub const KEYS: &[Key] = &[
     Key { name: "ui.pager", default: "", about: "command that long output goes through; `never` for none" },
     Key { name: "cache.memory_mib", default: "64", about: "memory of a mount process for what it read, in MiB" },
     Key { name: "mount.threads", default: "0", about: "threads that serve a mount; 0 chooses" },
+    Key {
+        name: "retention.trash_days",
+        default: "30",
+        about: "days for which `store gc` keeps what was deleted, and what undo could bring back",
+    },
+    Key {
+        name: "gc.live_percent",
+        default: "60",
+        about: "a pack of which less than this is in use is rewritten by `store gc`, in per cent",
+    },
 ];
 
 impl Key {

@@ -142,6 +142,10 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Threads that serve a mount; 0: choose.
     pub mount_threads: u32,
+    /// For how long what was deleted is kept, in days.
+    pub trash_days: u64,
+    /// A pack of which less than this is in use is rewritten, in per cent.
+    pub gc_live_percent: u8,
     /// The user's shell: `SHELL`, else `/bin/sh`.
     pub shell: OsString,
 }
@@ -168,6 +172,8 @@ impl Config {
             pager: pager(flags, text("ui.pager").or_else(|| env.text("PAGER"))),
             cache_bytes: mib("cache.memory_mib")?,
             mount_threads: number(setting("mount.threads"), 1024)? as u32,
+            trash_days: number(setting("retention.trash_days"), 36_500)?,
+            gc_live_percent: number(setting("gc.live_percent"), 100)? as u8,
             shell: env.get("SHELL").filter(|shell| !shell.is_empty()).map_or_else(|| "/bin/sh".into(), Into::into),
             paths,
             settings,

@@ -314,12 +314,12 @@ impl Error {
             }
             Self::NeedsYes { .. } => vec!["`--yes` confirms it".into()],
             Self::Import(error) => import_hints(error),
+            Self::Store(error) => store_hints(error),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],
             Self::Live(_)
             | Self::Config(_)
-            | Self::Store(_)
             | Self::NoOrigin { .. }
             | Self::Io { .. }
             | Self::BadRevision { .. }
@@ -351,9 +351,17 @@ fn live_kind(error: &LiveError) -> Kind {
 
 fn store_kind(error: &StoreError) -> Kind {
     match error {
+        StoreError::Cancelled => Kind::Interrupted,
         error if error.is_damage() => Kind::Damaged,
         error if error.is_busy() => Kind::Busy,
         _ => Kind::Failed,
+    }
+}
+
+fn store_hints(error: &StoreError) -> Vec<String> {
+    match error {
+        StoreError::InCollection | StoreError::Held => vec!["wait until it has ended, and try again".into()],
+        _ => Vec::new(),
     }
 }
 

@@ -34,6 +34,8 @@ pub mod source_delete;
 pub mod source_import;
 pub mod source_list;
 pub mod source_rename;
+pub mod store_gc;
+pub mod store_stats;
 
 pub mod tags;
 pub mod time;

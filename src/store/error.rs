@@ -95,11 +95,11 @@ impl StoreError {
         }
     }
 
-    /// Whether other processes held the index for too long.
+    /// Whether other processes held something for too long.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, FileLockingProtocolFailed};
-        let Self::Index { source, .. } = self else { return false };
+        let Self::Index { source, .. } = self else { return matches!(self, Self::InCollection | Self::Held) };
         matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed))
     }
 

@@ -30,6 +30,16 @@ impl Progress {
         self.bar.set_message(format!("{files} files, {}", super::bytes(bytes)));
     }
 
+    /// Shows how far it has come while the total is not known, in a few words.
+    pub fn text(&self, text: &str) {
+        self.bar.set_message(super::escape(text).into_owned());
+    }
+
+    /// Of the total this many bytes are done.
+    pub fn bytes(&self, bytes: u64) {
+        self.bar.set_position(bytes);
+    }
+
     /// The total is known: from now on there is a bar, with bytes a second and the time that remains.
     pub fn total(&self, bytes: u64) {
         let text = "{prefix} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left, {msg}";

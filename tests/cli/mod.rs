@@ -9,6 +9,7 @@ mod mounts;
 mod names;
 mod output;
 mod sources;
+mod space;
 mod tags;
 mod trash;
 mod undoing;

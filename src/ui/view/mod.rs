@@ -10,6 +10,7 @@ mod mount;
 mod operation;
 mod session;
 mod source;
+mod store;
 mod tag;
 mod trash;
 
@@ -26,6 +27,7 @@ pub use mount::{MountedView, UnmountedView};
 pub use operation::{OperationView, UndoneView};
 pub use session::{SessionAction, SessionView};
 pub use source::{RevisionView, SourceAction, SourceView};
+pub use store::{GcView, StoreStatsView};
 pub use tag::TagView;
 pub use trash::{TrashAction, TrashView};
 

@@ -1,0 +1,35 @@
+//! `aether store`
+
+mod gc;
+mod stats;
+
+use super::context::Cx;
+use super::exit::{Error, Exit};
+use super::{Run, commands};
+
+/// Look after the store
+///
+/// The store holds the content of all sources, sessions and checkpoints, each piece once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether store stats
+  aether store gc --dry-run")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+commands! {
+    /// The commands.
+    Command {
+        Stats(stats::Args),
+        Gc(gc::Args),
+    }
+}
+
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        self.command.run(cx)
+    }
+}

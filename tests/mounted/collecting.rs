@@ -1,0 +1,97 @@
+//! A collection while a session is mounted, read and written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use crate::fixture::skipped;
+use crate::workspace::Workspace;
+
+fn bytes_of(seed: u64, len: usize) -> Vec<u8> {
+    let mut rng = crate::generated::rng::Rng::new(seed);
+    rng.bytes(len)
+}
+
+fn len_of(file: u64) -> usize {
+    10_000 + (file as usize * 7_919) % 300_000
+}
+
+/// Takes the mount out of the kernel's cache, so that the next read comes to the mount process.
+fn forget(path: &Path) {
+    let file = fs::File::open(path).unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+}
+
+#[test]
+fn a_mounted_session_is_read_and_written_while_its_packs_are_moved() {
+    if skipped() {
+        return;
+    }
+    let space = Workspace::new();
+    let origin = space.path("origin");
+    fs::create_dir(&origin).unwrap();
+    // The files of the session's base, in one pack with many more that will be dead.
+    for file in 0..60 {
+        fs::write(origin.join(format!("f{file}")), bytes_of(file, len_of(file))).unwrap();
+    }
+    space.aether(&["source", "create", "whole", origin.to_str().unwrap()]);
+    for file in 10..60 {
+        fs::remove_file(origin.join(format!("f{file}"))).unwrap();
+    }
+    space.aether(&["source", "create", "base", origin.to_str().unwrap()]);
+    space.aether(&["session", "create", "session", "--source", "base"]);
+    let mount = space.path("mount");
+    space.aether(&["mount", "session", mount.to_str().unwrap()]);
+    fs::read(mount.join("f0")).unwrap();
+    space.aether(&["source", "delete", "whole", "--force"]);
+    let packs = space.path("").parent().unwrap().join("data/objects/packs");
+    let size = || -> u64 {
+        let names = fs::read_dir(&packs).unwrap();
+        names.filter_map(|name| name.unwrap().metadata().ok()).map(|found| found.len()).sum()
+    };
+    let before = size();
+    let (ended, reads) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                for file in 0..10 {
+                    let path: PathBuf = mount.join(format!("f{file}"));
+                    forget(&path);
+                    assert!(fs::read(&path).unwrap() == bytes_of(file, len_of(file)), "f{file}");
+                    reads.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        scope.spawn(|| {
+            for round in 0.. {
+                fs::write(mount.join("written"), bytes_of(round, 50_000)).unwrap();
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for round in 0..4 {
+            fs::write(origin.join("new"), bytes_of(1000 + round, 500_000)).unwrap();
+            space.aether(&["source", "refresh", "base"]);
+            space.aether(&["store", "gc", "--trash-days", "0"]);
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    assert!(reads.load(Ordering::Relaxed) >= 10);
+    assert!(size() < before / 2, "{before} bytes became {}", size());
+    // The mount process keeps nothing from being freed.
+    let maps = fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter_map(|process| {
+        let fds = fs::read_dir(process.path().join("fd")).ok()?;
+        let held = fds.filter_map(Result::ok).filter_map(|fd| Some((fs::read_link(fd.path()).ok()?, fd.path())));
+        let held =
+            held.filter(|(target, _)| target.starts_with(&packs) && target.to_string_lossy().ends_with("(deleted)"));
+        Some(held.filter_map(|(_, fd)| Some(fs::metadata(fd).ok()?.len())).sum::<u64>())
+    });
+    assert_eq!(maps.sum::<u64>(), 0);
+    for file in 0..10 {
+        forget(&mount.join(format!("f{file}")));
+        assert!(fs::read(mount.join(format!("f{file}"))).unwrap() == bytes_of(file, len_of(file)));
+    }
+    space.aether(&["session", "unmount", "session"]);
+}
