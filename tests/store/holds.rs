@@ -98,7 +98,19 @@ fn a_condemned_pack_can_be_read_but_nothing_in_it_counts_as_stored() {
     let name = format!("gone-{}", old.file_name().unwrap().to_str().unwrap());
     fs::rename(&old, old.with_file_name(name)).unwrap();
     assert_eq!(&open(dir.path()).chunk(id).unwrap()[..], &bytes[..]);
-    let writer = store.hold().unwrap().writer().unwrap();
-    writer.put_chunk(&bytes).unwrap();
-    assert_eq!(writer.finish().unwrap().objects, 1);
+    let stored_again = || {
+        let writer = store.hold().unwrap().writer().unwrap();
+        writer.put_chunk(&bytes).unwrap();
+        writer.finish().unwrap().objects
+    };
+    // As a collection does that still runs.
+    let lock = fs::File::create(dir.path().join("gc.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert_eq!(stored_again(), 1);
+    drop(lock);
+    assert_eq!(stored_again(), 0);
+    assert!(
+        packs(dir.path()).iter().all(|path| !path.to_string_lossy().contains("gone")),
+        "it was killed, and forgiven"
+    );
 }

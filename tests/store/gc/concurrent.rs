@@ -13,12 +13,14 @@ use super::scene::{Files, files, ids, read_tree, store_tree};
 use crate::generated::rng::Rng;
 use crate::store::open;
 
+type Rows = (Vec<(RootId, Files)>, Vec<RootId>);
+
 #[test]
 fn imports_and_readers_never_miss_anything_while_collections_run() {
     let dir = tempdir().unwrap();
     drop(open(dir.path()));
     // The catalog of this test: a row is added while the importer has its hold. Beside it, what was dropped.
-    let rows: Mutex<(Vec<(RootId, Files)>, Vec<RootId>)> = Mutex::default();
+    let rows: Mutex<Rows> = Mutex::default();
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let importers: Vec<_> = (0..3u64)
