@@ -11,7 +11,9 @@ use crate::daemon::{self, RunDir};
 use crate::disk::{Disk, Open, RealDisk};
 use crate::model::{ObjectId, RootId};
 use crate::store::Store;
-use crate::store::gc::{Collected, Look, Options, Watch};
+use crate::store::gc::{Look, Options};
+
+pub use crate::store::gc::{Collected, Watch};
 
 use super::error::Result;
 use super::live::What;

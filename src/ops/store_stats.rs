@@ -1,6 +1,6 @@
 //! What the store holds, in numbers.
 
-use crate::store::StoreStats;
+pub use crate::store::StoreStats;
 
 use super::Context;
 use super::error::Result;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::{Run, interrupt};
+use crate::ops::store_gc::Watch;
 use crate::ops::store_gc::{self, GcOptions};
-use crate::store::gc::Watch;
 use crate::ui::view::GcView;
 use crate::ui::{Progress, Ui};
 

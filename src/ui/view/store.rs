@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ops::store_gc::GcReport;
-use crate::store::StoreStats;
+use crate::ops::store_stats::StoreStats;
 use crate::ui::{Page, Paint, View, bytes};
 
 /// Sums over all packs.
