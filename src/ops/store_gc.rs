@@ -79,13 +79,13 @@ fn purge(cx: &mut Context, before_ns: i64, dry_run: bool) -> Result<Purged> {
     if dry_run || expired.is_empty() {
         return Ok(expired);
     }
-    cx.write(|tx| Ok(tx.purge(before_ns)?))
+    cx.write(|tx| Ok(tx.purge_expired(before_ns)?))
 }
 
 /// All that is referred to, but from rows that are to go.
 fn roots(cx: &mut Context, store: &Store, going: &Purged) -> Result<Vec<ObjectId>> {
     let operations = going.operations.iter().map(i64::to_string);
-    let ids = going.sources.iter().chain(&going.sessions).map(|(id, _)| id.clone());
+    let ids = going.objects.iter().map(|found| found.id.clone());
     let going: HashSet<String> = ids.chain(operations).collect();
     let view = cx.catalog()?.view();
     let rows = view.roots()?.into_iter().filter(|found| !going.contains(&found.object_id));
@@ -130,7 +130,7 @@ fn remove_left_files(cx: &mut Context, going: &Purged, dry_run: bool) -> Result<
     let (mut count, mut bytes) = (0, 0);
     for dir in dirs.map_err(failed(&parent))? {
         let Some(id) = dir.file_name().and_then(|name| name.to_str()) else { continue };
-        let is_going = going.sessions.iter().any(|(known, _)| known == id);
+        let is_going = going.objects.iter().any(|found| found.id == id);
         if !is_going && cx.catalog()?.view().session_is_known(id)? {
             continue;
         }

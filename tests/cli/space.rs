@@ -37,7 +37,7 @@ fn a_deleted_source_is_kept_for_its_grace_and_then_given_back_to_the_disk() {
 
     let would = &world.json(["store", "gc", "--dry-run", "--trash-days", "0"])[0];
     assert!(would["freed_bytes"].as_u64().unwrap() > 3 << 20, "{would}");
-    assert_eq!(would["purged_sources"][0], "big");
+    assert_eq!(would["purged"][0]["name"], "big");
     assert_eq!(disk_usage(&packs), before);
     let done = &world.json(["store", "gc", "--trash-days", "0"])[0];
     assert_eq!(done["freed_bytes"], would["freed_bytes"]);

@@ -36,13 +36,20 @@ impl View for StoreStatsView {
     }
 }
 
+/// What left the trash for good.
+#[derive(Debug, Serialize)]
+struct PurgedView {
+    kind: &'static str,
+    id: String,
+    name: String,
+}
+
 /// What a collection did, or would do.
 #[derive(Debug, Serialize)]
 pub struct GcView {
     dry_run: bool,
     freed_bytes: u64,
-    purged_sources: Vec<String>,
-    purged_sessions: Vec<String>,
+    purged: Vec<PurgedView>,
     forgotten_operations: u64,
     session_dirs: u64,
     session_bytes: u64,
@@ -60,13 +67,15 @@ pub struct GcView {
 
 impl From<&GcReport> for GcView {
     fn from(report: &GcReport) -> Self {
-        let names = |rows: &[(String, String)]| rows.iter().map(|(_, name)| name.clone()).collect();
+        let purged = report.purged.objects.iter();
+        let purged = purged
+            .map(|found| PurgedView { kind: found.kind.word(), id: found.id.clone(), name: found.name.clone() })
+            .collect();
         let store = &report.store;
         Self {
             dry_run: report.dry_run,
             freed_bytes: report.freed_bytes(),
-            purged_sources: names(&report.purged.sources),
-            purged_sessions: names(&report.purged.sessions),
+            purged,
             forgotten_operations: report.purged.operations.len() as u64,
             session_dirs: report.session_dirs,
             session_bytes: report.session_bytes,
@@ -97,10 +106,8 @@ impl View for GcView {
             bytes(self.moved_bytes)
         );
         page.put(Paint::Dim, &packs).end();
-        for (what, names) in [("source", &self.purged_sources), ("session", &self.purged_sessions)] {
-            for name in names {
-                page.put(Paint::Dim, &format!("{what} `{name}` left the trash")).end();
-            }
+        for found in &self.purged {
+            page.put(Paint::Dim, &format!("{} `{}` left the trash", found.kind, found.name)).end();
         }
         if self.damaged_packs > 0 {
             let text = format!("{} packs are damaged and were left alone", self.damaged_packs);
