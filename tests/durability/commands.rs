@@ -60,7 +60,7 @@ fn the_directories_that_lead_to_the_data_are_durable_too() {
     command.env("AETHER_HOME", &deep);
     let ended = end(&mut command);
     assert_eq!(ended.code, 0, "{ended:?}");
-    traced.trace = Trace::new(&deep);
+    traced.trace = Trace::new(&traced.world.path("a"));
     traced.trace.read(&traced.log);
     Undurable::after(traced.trace.events()).expect_nothing("a directory deep down");
 }

@@ -2,5 +2,6 @@
 
 mod commands;
 mod order;
+mod replay;
 mod synced;
 mod trace;

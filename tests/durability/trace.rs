@@ -41,14 +41,20 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The directory must be empty, or not be there.
+    /// The directory must not be there yet; those above it must.
     pub fn new(root: &Path) -> Self {
+        let above: Vec<&Path> = root.ancestors().skip(1).collect();
+        let mut events = Vec::new();
+        for dir in above.into_iter().rev().filter(|dir| dir.parent().is_some()) {
+            events.push(Event::CreateDir { path: dir.to_owned() });
+            events.push(Event::SyncDir { path: dir.parent().unwrap().to_owned() });
+        }
         Self {
             root: root.to_owned(),
             names: HashMap::new(),
             lengths: HashMap::new(),
             next: 0,
-            events: Vec::new(),
+            events,
             done: 0,
             begun: HashMap::new(),
         }

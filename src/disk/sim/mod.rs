@@ -48,6 +48,26 @@ impl SimDisk {
         Self::default()
     }
 
+    /// The disk after events that were recorded elsewhere, as of a program that was watched.
+    #[must_use]
+    pub fn after_events(events: Vec<Event>) -> Self {
+        let mut state = image::after_kill(&events);
+        state.events = events;
+        Self::of(state)
+    }
+
+    /// All directories but the root, from the top.
+    #[must_use]
+    pub fn dirs(&self) -> Vec<PathBuf> {
+        self.state.lock().dirs.iter().cloned().collect()
+    }
+
+    /// The paths of all files.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.state.lock().names.keys().cloned().collect()
+    }
+
     /// Plans a failure; it counts calls from now on. Plans add up.
     pub fn fail(&self, fault: Fault) {
         self.state.lock().faults.add(fault);
