@@ -42,6 +42,7 @@ pub(super) fn open(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
     make_dir(data_dir)?;
     let lock = lock(&lock_of(&path))?;
     if connect(&path)?.is_none() {
+        refuse_orphans(data_dir, &path)?;
         create(&path)?;
     }
     let mut connection = connect(&path)?.ok_or_else(|| io_error(&path, io::ErrorKind::NotFound.into()))?;
@@ -68,6 +69,22 @@ pub(super) fn connect(path: &Path) -> Result<Option<Connection>, Error> {
         Ok(connection)
     };
     configure().map(Some).map_err(|error| Error::sql(path, error))
+}
+
+/// Refuses to begin anew where there was a catalog: what it named is still there.
+fn refuse_orphans(data_dir: &Path, path: &Path) -> Result<(), Error> {
+    for (below, what) in [("sessions", "sessions"), ("objects/packs", "packs")] {
+        let dir = data_dir.join(below);
+        let has_some = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            other => other.map_err(|error| io_error(&dir, error))?.next().is_some(),
+        };
+        if has_some {
+            let what = format!("it is missing, but there are {what} in `{}`", dir.display());
+            return Err(Error::Damaged { path: path.to_owned(), what });
+        }
+    }
+    Ok(())
 }
 
 /// Builds a catalog beside its place and moves it there.

@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::Shared;
 use super::frame::{FrameKind, SyncMark, decode_batch};
+use super::proof::Proof;
 use super::scan::Frames;
 
 /// One sync that several may wait for.
@@ -30,7 +31,8 @@ struct Round {
 struct State {
     /// The last batch that is durable.
     durable: u64,
-    /// The offset up to which the log is durable, with the data that it names.
+    /// The log that counts, and the offset up to which it is durable, with the data that it names.
+    durable_log: u32,
     durable_end: u64,
     running: Option<Arc<Round>>,
     doubtful: bool,
@@ -52,7 +54,15 @@ pub(super) struct Commit {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Durable {
     pub seq: u64,
+    pub log: u32,
     pub end: u64,
+}
+
+impl State {
+    /// What is certain before a sync.
+    fn before(&self) -> Durable {
+        Durable { seq: self.durable, log: self.durable_log, end: self.durable_end }
+    }
 }
 
 impl Commit {
@@ -61,13 +71,15 @@ impl Commit {
         self.appended.store(appended, Ordering::Release);
         let mut state = self.state.lock();
         state.durable = durable.seq;
-        state.durable_end = durable.end;
+        (state.durable_log, state.durable_end) = (durable.log, durable.end);
         // The process before may have died of, or after, a sync that failed.
         state.doubtful = durable.seq < appended;
     }
 
-    fn durable_end(&self) -> u64 {
-        self.state.lock().durable_end
+    /// The log that counts, and up to where it is durable.
+    fn proof(&self) -> Proof {
+        let state = self.state.lock();
+        Proof { number: state.durable_log, end: state.durable_end }
     }
 
     pub fn appended(&self, seq: u64) {
@@ -102,7 +114,7 @@ impl Commit {
         let upto = self.appended.load(Ordering::Acquire);
         let round = Arc::new(Round { upto, result: OnceLock::new() });
         state.running = Some(Arc::clone(&round));
-        let (before, doubtful) = (Durable { seq: state.durable, end: state.durable_end }, state.doubtful);
+        let (before, doubtful) = (state.before(), state.doubtful);
         drop(state);
         self.rounds.fetch_add(1, Ordering::Relaxed);
         let result = work(before, doubtful);
@@ -111,7 +123,7 @@ impl Commit {
         state.doubtful = result.is_err();
         if let Ok(durable) = &result {
             state.durable = durable.seq.max(upto);
-            state.durable_end = durable.end;
+            (state.durable_log, state.durable_end) = (durable.log, durable.end);
         }
         let result = result.map(drop).map_err(Arc::new);
         let _ = round.result.set(result.clone());
@@ -146,27 +158,32 @@ impl Shared {
             (log.end, log.next_seq() - 1)
         };
         self.sync_data()?;
-        let (file, end) = {
+        let (file, number, end) = {
             let mut log = self.log.lock();
             let nothing_between = log.end == covered;
             let mark = SyncMark { covered, durable: before.end, gone };
             log.mark(FrameKind::Sync, |writer| mark.encode(writer))?;
             // Of batches that came between, the data may not be on the disk.
-            (log.file.clone(), if nothing_between { log.end } else { covered })
+            (log.file.clone(), log.number, if nothing_between { log.end } else { covered })
         };
         file.sync_data()?;
         self.reclaim.sync_done();
-        Ok(Durable { seq, end })
+        Ok(Durable { seq, log: number, end })
     }
 
     /// When all is durable: writes a mark that says so, without syncing it. Only with it can an open tell a frame that
-    /// went bad from one that was never whole.
+    /// went bad from one that was never whole. And writes down beside the log how far it is durable.
     pub(super) fn prove(&self) -> io::Result<()> {
-        let durable = self.commit.durable_end();
-        let mut log = self.log.lock();
-        if log.end == durable {
-            let mark = SyncMark { covered: durable, durable, gone: Vec::new() };
-            log.mark(FrameKind::Sync, |writer| mark.encode(writer))?;
+        let proof = self.commit.proof();
+        {
+            let mut log = self.log.lock();
+            if log.number == proof.number && log.end == proof.end {
+                let mark = SyncMark { covered: proof.end, durable: proof.end, gone: Vec::new() };
+                log.mark(FrameKind::Sync, |writer| mark.encode(writer))?;
+            }
+        }
+        if let Err(error) = proof.write(self.segments.disk(), &self.dir) {
+            ::log::debug!("how far the log is durable could not be written down: {error}");
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! sessions/<id>/lock      held while the delta is open
 //! sessions/<id>/log.N     one log counts: a dump of the state, then a frame for each batch
 //! sessions/<id>/data.N    bytes that the batches name; append-only, dead ranges are punched out
+//! sessions/<id>/proof     how far the log is durable at least, so that a log which was cut off is not taken for a whole one
 //! ```
 //!
 //! Logs and segments share one range of numbers, which are never used twice; a `Place` names a file by it.
@@ -28,6 +29,7 @@ mod flusher;
 mod frame;
 mod log;
 mod open;
+mod proof;
 mod reclaim;
 mod rewrite;
 mod scan;

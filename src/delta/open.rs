@@ -9,6 +9,7 @@ use super::commit::{Commit, Durable};
 use super::error::ReplayError;
 use super::frame::{self, FrameHeader, FrameKind, LogHeader, SyncMark};
 use super::log::Log;
+use super::proof::Proof;
 use super::scan::{Frames, Scan, scan};
 use super::segments::{Segment, Segments};
 use super::sums::Summed;
@@ -45,10 +46,13 @@ impl Found {
 
     /// Whether all that there is is a first log that does not even say that it is empty. A log that once was whole and
     /// held a change is longer, so it is never taken for one.
-    fn is_unfinished(&self, disk: &dyn Disk) -> Result<bool, DeltaError> {
+    fn is_unfinished(&self, disk: &dyn Disk, dir: &Path) -> Result<bool, DeltaError> {
         let Some(path) = self.logs.get(&FIRST_LOG).filter(|_| self.logs.len() == 1 && self.segments.is_empty()) else {
             return Ok(false);
         };
+        if Proof::read(disk, dir)?.is_some() {
+            return Ok(false);
+        }
         let file = disk.open(path, Open::Write)?;
         let mut mark = Writer::default();
         first_mark().encode(&mut mark);
@@ -75,7 +79,14 @@ fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, DeltaError> {
 /// Whether a delta was made in this directory. One whose making was cut short was not.
 pub(super) fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, DeltaError> {
     match Found::list(disk, dir) {
-        Ok(found) => Ok(!found.logs.is_empty() && !found.is_unfinished(disk)?),
+        Ok(found) if found.logs.is_empty() => match (Proof::read(disk, dir)?, found.segments.first_key_value()) {
+            (None, None) => Ok(false),
+            (proof, _) => {
+                let path = Segments::path_of_log(dir, proof.map_or(FIRST_LOG, |proof| proof.number));
+                Err(DeltaError::Damaged { path, offset: 0, why: "it is missing".into() })
+            }
+        },
+        Ok(found) => Ok(!found.is_unfinished(disk, dir)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -87,7 +98,7 @@ pub(super) fn create(disk: &Arc<dyn Disk>, dir: &Path, settings: Settings) -> Re
     let lock = lock(&**disk, dir)?;
     let path = Segments::path_of_log(dir, FIRST_LOG);
     let found = Found::list(&**disk, dir)?;
-    if found.is_unfinished(&**disk)? {
+    if found.is_unfinished(&**disk, dir)? {
         disk.remove(&path)?;
     } else if let Some(path) = found.logs.into_values().next() {
         let why = format!("`{}`: the delta exists already", path.display());
@@ -107,7 +118,7 @@ pub(super) fn create(disk: &Arc<dyn Disk>, dir: &Path, settings: Settings) -> Re
     segments.add_log(FIRST_LOG, log.file.clone());
     let commit = Commit::default();
     let seq = log.next_seq() - 1;
-    commit.start(seq, Durable { seq, end: log.end });
+    commit.start(seq, Durable { seq, log: FIRST_LOG, end: log.end });
     Ok(Delta::of(Shared::new(dir, settings, lock, log, segments, commit)))
 }
 
@@ -121,6 +132,7 @@ pub(super) fn open(
     let lock = lock(&**disk, dir)?;
     let found = Found::list(&**disk, dir)?;
     let (number, file, path, mut scan) = choose_log(&**disk, dir, &found)?;
+    check_proof(&**disk, dir, number, scan.end)?;
     let highest = found.logs.keys().chain(found.segments.keys()).max().copied().unwrap_or(number);
     let segments = Segments::new(Arc::clone(disk), dir, settings.segment_bytes, 0);
     segments.add_log(number, file.clone());
@@ -171,6 +183,20 @@ fn choose_log(disk: &dyn Disk, dir: &Path, found: &Found) -> Result<(u32, File, 
             if found.logs.is_empty() { "there is no log" } else { "the state that the log begins with is not whole" };
         DeltaError::Damaged { path, offset, why: why.into() }
     })
+}
+
+/// Refuses a log that ends before, or is older than, what is known to have been durable.
+fn check_proof(disk: &dyn Disk, dir: &Path, number: u32, end: u64) -> Result<(), DeltaError> {
+    let Some(proof) = Proof::read(disk, dir)? else { return Ok(()) };
+    let why = if proof.number > number {
+        format!("it is missing or not whole, but it counted, and was durable up to byte {}", proof.end)
+    } else if proof.number == number && proof.end > end {
+        format!("it ends here, but it was durable up to byte {}", proof.end)
+    } else {
+        return Ok(());
+    };
+    let offset = if proof.number == number { end } else { 0 };
+    Err(DeltaError::Damaged { path: Segments::path_of_log(dir, proof.number), offset, why })
 }
 
 /// Other logs go once the chosen one is durable: until then they may be all that a power cut leaves.
@@ -306,10 +332,12 @@ impl Shared {
     /// Takes on what was found: what is durable, where to go on writing, what can be removed.
     fn take_over(&self, scan: &Scan, cut: bool, found: &Found, damaged: &BTreeSet<u32>) {
         let seq = scan.next_seq - 1;
+        let log = self.log.lock().number;
         if scan.clean && !cut {
-            self.commit.start(seq, Durable { seq, end: scan.end });
+            // The mark that says so may not be durable itself.
+            self.commit.start(seq, Durable { seq, log, end: scan.durable });
         } else {
-            self.commit.start(seq, Durable { seq: 0, end: scan.covered });
+            self.commit.start(seq, Durable { seq: 0, log, end: scan.covered });
             self.commit.dirty.store(true, std::sync::atomic::Ordering::Release);
             self.segments.soil_names();
         }

@@ -81,7 +81,7 @@ impl Shared {
             Ok(mut new) => {
                 new.base_done();
                 self.segments.add_log(number, new.file.clone());
-                let durable = Durable { seq: new.next_seq() - 1, end: new.end };
+                let durable = Durable { seq: new.next_seq() - 1, log: number, end: new.end };
                 let old = std::mem::replace(&mut *log, new);
                 self.reclaim.sync_done();
                 self.reclaim.retire(old.number, durable.seq);

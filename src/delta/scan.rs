@@ -82,6 +82,8 @@ pub(super) struct Scan {
     pub base_end: u64,
     /// Data of frames that start below this is durable.
     pub covered: u64,
+    /// The log was durable up to here when the last sync mark was written.
+    pub durable: u64,
     /// The whole log was durable when its last frame, a sync mark, was written.
     pub clean: bool,
     pub gone: BTreeSet<u32>,
@@ -111,6 +113,7 @@ pub(super) fn scan(file: &dyn DiskFile, path: &Path) -> Result<Option<Scan>, Del
         complete: false,
         base_end: 0,
         covered: 0,
+        durable: 0,
         clean: false,
         gone: BTreeSet::new(),
         abandoned: BTreeSet::new(),
@@ -138,6 +141,7 @@ impl Scan {
             FrameKind::DumpEnd | FrameKind::Sync => {
                 if let Some(mark) = SyncMark::decode(frame.meta) {
                     self.covered = self.covered.max(mark.covered);
+                    self.durable = self.durable.max(mark.durable);
                     self.clean = mark.durable == start;
                     self.gone.extend(mark.gone);
                 }

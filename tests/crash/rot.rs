@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aether::delta::Delta;
+use aether::delta::{Delta, DeltaError};
 use aether::disk::{Disk, Open, SimDisk, errno};
 use aether::model::{Place, Record};
 use aether::overlay::Upper;
@@ -170,4 +170,47 @@ fn what_was_damaged_when_the_log_was_rewritten_stays_damaged_and_the_rest_moves(
     disk.corrupt(&segment(), 100, |bytes| bytes[0] ^= 1);
     let (found, delta) = open_raw(&disk);
     assert_eq!(unreadable(&delta, &found, &dir()).len(), 2);
+}
+
+#[test]
+fn a_log_that_was_durable_is_damaged_when_it_ends_early_and_when_it_is_gone() {
+    let disk = written();
+    let log = dir().join("log.1");
+    let full = disk.bytes(&log).unwrap().len();
+    // The last mark only says that the rest is durable.
+    let tail_mark = 60;
+    for len in 0..full - tail_mark {
+        let copy = disk.after_kill(disk.event_count());
+        copy.open(&log, Open::Write).unwrap().set_len(len as u64).unwrap();
+        assert!(Delta::exists(&copy, &dir()).unwrap(), "cut to {len}");
+        match super::scene::try_open(&copy, &dir()) {
+            Err(DeltaError::Damaged { path, offset, .. }) => {
+                assert!(path == log && offset <= len as u64, "cut to {len}")
+            }
+            other => panic!("cut to {len}: {:?}", other.map(|(_, seen)| seen.len())),
+        }
+    }
+    disk.remove(&log).unwrap();
+    assert!(matches!(Delta::exists(&disk, &dir()), Err(DeltaError::Damaged { path, .. }) if path == log));
+}
+
+#[test]
+fn what_tells_how_far_the_log_is_durable_may_be_old_or_torn_or_missing() {
+    let disk = written();
+    let proof = dir().join("proof");
+    let bytes = disk.bytes(&proof).unwrap();
+    for at in 0..bytes.len() {
+        let copy = disk.after_kill(disk.event_count());
+        copy.corrupt(&proof, at, |bytes| bytes[0] ^= 1 << (at % 8));
+        assert_eq!(open_raw(&copy).0.len() as u64, COUNT, "byte {at}");
+    }
+    let old = disk.after_kill(disk.event_count());
+    let (_, delta) = open_raw(&old);
+    append(&delta, COUNT + 1, 9).unwrap();
+    delta.close().unwrap();
+    drop(delta);
+    old.open(&proof, Open::Write).unwrap().write_at(0, &[&bytes]).unwrap();
+    assert_eq!(open_raw(&old).0.len() as u64, COUNT + 1);
+    disk.remove(&proof).unwrap();
+    assert_eq!(open_raw(&disk).0.len() as u64, COUNT);
 }

@@ -1,6 +1,7 @@
 //! What is promised to be durable is: seen from the system calls of the program, whatever layer they come from.
 
 mod commands;
+mod damage;
 mod order;
 mod replay;
 mod synced;

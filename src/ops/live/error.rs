@@ -51,7 +51,11 @@ impl LiveError {
             Self::InUse { .. } => "session-in-use",
             Self::Store(error) => error.code(),
             Self::Delta(error) => error.code(),
-            Self::Lower(LowerError::Damaged { .. }) | Self::Overlay(overlay::Error::Lower(_)) => "damaged",
+            Self::Lower(LowerError::Damaged { .. })
+            | Self::Overlay(overlay::Error::Lower(LowerError::Damaged { .. })) => "damaged",
+            Self::Overlay(overlay::Error::Upper(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                "delta-damaged"
+            }
             Self::Lower(LowerError::Io(_)) | Self::Overlay(_) | Self::Io { .. } => "io",
             Self::Mount(failure) => &failure.code,
         }
