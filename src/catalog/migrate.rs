@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_objects.sql"),
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_checkpoints.sql"),
+    include_str!("migrations/0004_origins.sql"),
 ];
 
 /// The format that this version writes.

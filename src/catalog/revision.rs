@@ -24,6 +24,8 @@ pub struct NewRevision {
     pub duration_ns: u64,
     /// What was left out and why, a line each, ready to be shown.
     pub left_out: Vec<String>,
+    /// Which state of the origin it was: a commit, or the identity and times of a file.
+    pub origin_version: Option<String>,
 }
 
 /// One immutable tree of a source.
@@ -49,10 +51,13 @@ pub struct Revision {
     pub duration_ns: u64,
     /// What was left out and why, a line each.
     pub left_out: Vec<String>,
+    /// Which state of the origin it was: a commit, or the identity and times of a file.
+    pub origin_version: Option<String>,
 }
 
 const COLUMNS: &str =
-    "source, number, root, created_ns, actor, files, dirs, size_bytes, duration_ns, left_out FROM revision";
+    "source, number, root, created_ns, actor, files, dirs, size_bytes, duration_ns, left_out, origin_version
+     FROM revision";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Revision> {
     Ok(Revision {
@@ -66,6 +71,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Revision> {
         size_bytes: row.get(7)?,
         duration_ns: row.get(8)?,
         left_out: strings(row, 9)?,
+        origin_version: row.get(10)?,
     })
 }
 
@@ -138,8 +144,8 @@ impl Tx<'_> {
         let number = number.ok_or_else(|| Error::NotFound { kind: ObjectType::Source, key: source_id.to_owned() })?;
         self.execute(
             "INSERT INTO revision (source, number, root, created_ns, actor, files, dirs, size_bytes, duration_ns,
-                 left_out)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 left_out, origin_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             (
                 source_id,
                 number,
@@ -151,6 +157,7 @@ impl Tx<'_> {
                 new.size_bytes,
                 new.duration_ns,
                 json!(new.left_out).to_string(),
+                &new.origin_version,
             ),
         )?;
         let details = json!({ "revision": number, "root": new.root.0.to_hex() });

@@ -154,7 +154,15 @@ mod tests {
                 let left_out = Vec::new();
                 tx.create_revision(
                     &id,
-                    &NewRevision { root: root(1), files, dirs, size_bytes, duration_ns, left_out },
+                    &NewRevision {
+                        root: root(1),
+                        files,
+                        dirs,
+                        size_bytes,
+                        duration_ns,
+                        left_out,
+                        origin_version: None,
+                    },
                 )?;
                 tx.create_session("blank", &Base::default(), None)?;
                 tx.create_session("fix", &Base { root: Some(root(2)), ..Base::default() }, None)?;

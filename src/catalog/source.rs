@@ -15,22 +15,36 @@ use super::{Error, ObjectType, Tx, View};
 pub enum SourceKind {
     /// A directory on this machine.
     Dir,
+    /// A git repository, here or at an address.
+    Git,
+    /// A git bundle.
+    Bundle,
+    /// A tar archive, plain or compressed.
+    Tar,
     /// From nowhere: it began empty.
     Empty,
 }
 
 impl SourceKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Dir, Self::Git, Self::Bundle, Self::Tar, Self::Empty];
+
     /// The stable word for it.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Dir => "dir",
+            Self::Git => "git",
+            Self::Bundle => "bundle",
+            Self::Tar => "tar",
             Self::Empty => "empty",
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Dir, Self::Empty].into_iter().find(|kind| kind.word() == word)
+    /// The kind that a word stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -43,6 +57,12 @@ pub struct ImportSettings {
     pub respect_gitignore: bool,
     /// Go on when a file cannot be read.
     pub skip_unreadable: bool,
+    /// The branch, tag or commit of a repository; its own choice if none is named.
+    pub rev: Option<String>,
+    /// Take the submodules of a repository along.
+    pub submodules: bool,
+    /// The most bytes that an archive or a repository may hold.
+    pub max_bytes: Option<u64>,
 }
 
 /// A source to be.
@@ -52,7 +72,7 @@ pub struct NewSource {
     pub name: String,
     /// What kind of origin it has.
     pub kind: SourceKind,
-    /// The origin's absolute path.
+    /// The origin's absolute path, or its address.
     pub origin: Option<PathBuf>,
     /// How it is imported.
     pub import: ImportSettings,
@@ -69,7 +89,7 @@ pub struct Source {
     pub name: String,
     /// What kind of origin it has.
     pub kind: SourceKind,
-    /// The origin's absolute path.
+    /// The origin's absolute path, or its address.
     pub origin: Option<PathBuf>,
     /// How it is imported.
     pub import: ImportSettings,
@@ -86,7 +106,7 @@ pub struct Source {
 }
 
 const COLUMNS: &str = "id, name, kind, origin, excludes, respect_gitignore, skip_unreadable, scratch, created_ns,
-    updated_ns, actor, deleted_ns";
+    updated_ns, actor, deleted_ns, rev, submodules, max_bytes";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Source> {
     let kind: String = row.get(2)?;
@@ -102,6 +122,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Source> {
             excludes: strings(row, 4)?,
             respect_gitignore: row.get(5)?,
             skip_unreadable: row.get(6)?,
+            rev: row.get(12)?,
+            submodules: row.get(13)?,
+            max_bytes: row.get(14)?,
         },
         scratch: strings(row, 7)?,
         created_ns: row.get(8)?,
@@ -156,8 +179,8 @@ impl Tx<'_> {
         let act = self.act();
         self.execute(
             "INSERT INTO source (id, name, kind, origin, excludes, respect_gitignore, skip_unreadable, scratch,
-                 created_ns, updated_ns, actor)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)",
+                 created_ns, updated_ns, actor, rev, submodules, max_bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13)",
             (
                 &id,
                 &new.name,
@@ -169,6 +192,9 @@ impl Tx<'_> {
                 json!(new.scratch).to_string(),
                 act.now_ns,
                 &act.actor,
+                &new.import.rev,
+                new.import.submodules,
+                new.import.max_bytes,
             ),
         )?;
         self.event("source.create", ObjectType::Source, &id, &json!({ "name": new.name }))?;

@@ -21,14 +21,27 @@ fn new_source(name: &str) -> NewSource {
         name: name.into(),
         kind: SourceKind::Dir,
         origin: Some(std::ffi::OsString::from_vec(b"/src/\xff\n".to_vec()).into()),
-        import: ImportSettings { excludes: vec!["*.o'; --".into()], respect_gitignore: true, skip_unreadable: false },
+        import: ImportSettings {
+            excludes: vec!["*.o'; --".into()],
+            respect_gitignore: true,
+            skip_unreadable: false,
+            ..ImportSettings::default()
+        },
         scratch: vec!["target/**".into()],
     }
 }
 
 fn new_revision(byte: u8) -> NewRevision {
     let root = RootId(ObjectId([byte; 32]));
-    NewRevision { root, files: 1, dirs: 2, size_bytes: 3, duration_ns: 4, left_out: vec!["a\u{1b}[1m".into()] }
+    NewRevision {
+        root,
+        files: 1,
+        dirs: 2,
+        size_bytes: 3,
+        duration_ns: 4,
+        left_out: vec!["a\u{1b}[1m".into()],
+        origin_version: None,
+    }
 }
 
 use std::os::unix::ffi::OsStringExt;

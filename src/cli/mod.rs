@@ -3,6 +3,7 @@
 //! To add a command, write its file and add its line to the list it belongs in (`Command`, or the group's own).
 //! Nothing is decided here that a use case could decide.
 
+mod bytes;
 mod checkpoint;
 pub mod completions;
 mod config;

@@ -98,7 +98,7 @@ impl Demo<'_> {
         self.start();
         let settings = ImportSettings { respect_gitignore: true, ..ImportSettings::default() };
         let from = From::Dir(dir.to_owned());
-        let import = source_import::create(&mut self.cx, "demo", &from, settings, Vec::new(), &[], watch)?;
+        let import = source_import::create(&mut self.cx, "demo", from, settings, Vec::new(), &[], watch)?;
         let files = import.info.newest.as_ref().map_or(0, |revision| revision.files);
         let origin = import.info.source.origin.unwrap_or_else(|| dir.to_owned());
         self.done("Imported the directory as source `demo`", vec![format!("{files} files of {}", origin.display())])?;

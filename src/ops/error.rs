@@ -61,6 +61,14 @@ pub enum Error {
         /// Where.
         at: PathBuf,
     },
+    /// An option that has no meaning for what the origin is.
+    #[error("`{option}` is not for an origin of kind `{kind}`")]
+    NotForKind {
+        /// The option.
+        option: &'static str,
+        /// What the origin is.
+        kind: &'static str,
+    },
     /// A file or directory could not be used.
     #[error("`{}`: {source}", .path.display())]
     Io {
@@ -220,7 +228,8 @@ impl Error {
             | Self::OtherSession { .. }
             | Self::BadTime { .. }
             | Self::BadTag { .. }
-            | Self::BadPath { .. } => Kind::Usage,
+            | Self::BadPath { .. }
+            | Self::NotForKind { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } => Kind::NotFound,
             Self::Import(error) => import_kind(error),
             Self::Store(error) => store_kind(error),
@@ -243,6 +252,7 @@ impl Error {
             Self::Import(error) => import_code(error),
             Self::Store(error) => error.code(),
             Self::NoOrigin { .. } => "no-origin",
+            Self::NotForKind { .. } => "not-for-kind",
             Self::OriginCovered { .. } => "origin-covered",
             Self::Io { .. } => "io",
             Self::NoSession => "no-session",
@@ -321,6 +331,7 @@ impl Error {
             Self::Live(_)
             | Self::Config(_)
             | Self::NoOrigin { .. }
+            | Self::NotForKind { .. }
             | Self::Io { .. }
             | Self::BadRevision { .. }
             | Self::OtherSession { .. }
@@ -371,9 +382,13 @@ fn import_kind(error: &ImportError) -> Kind {
         ImportError::Glob(_) | ImportError::InsideDataDirectory { .. } => Kind::Usage,
         ImportError::Interrupted => Kind::Interrupted,
         ImportError::Store(error) => store_kind(error),
+        ImportError::Entry(_) | ImportError::TooLarge { .. } => Kind::Refused,
         ImportError::Origin { .. }
         | ImportError::NotADirectory { .. }
         | ImportError::Unreadable { .. }
+        | ImportError::Unrecognised { .. }
+        | ImportError::Archive { .. }
+        | ImportError::Git { .. }
         | ImportError::Vanished => Kind::Failed,
     }
 }
@@ -386,6 +401,11 @@ fn import_code(error: &ImportError) -> &'static str {
         ImportError::Glob(_) => "bad-glob",
         ImportError::Unreadable { .. } => "unreadable",
         ImportError::Vanished => "origin-vanished",
+        ImportError::Unrecognised { .. } => "unrecognised-origin",
+        ImportError::Archive { .. } => "archive",
+        ImportError::Entry(_) => "hostile-entry",
+        ImportError::TooLarge { .. } => "too-large",
+        ImportError::Git { .. } => "git",
         ImportError::Interrupted => "interrupted",
         ImportError::Store(error) => error.code(),
     }
@@ -398,6 +418,8 @@ fn import_hints(error: &ImportError) -> Vec<String> {
         }
         ImportError::Interrupted => vec!["run it again: what was stored is reused".into()],
         ImportError::NotADirectory { .. } => vec!["name the directory that holds it".into()],
+        ImportError::TooLarge { .. } => vec!["`--max-size` allows more".into()],
+        ImportError::Unrecognised { .. } => vec!["`--kind` says what it is".into()],
         _ => Vec::new(),
     }
 }

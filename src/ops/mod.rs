@@ -3,6 +3,8 @@
 //! A use case takes a [`Context`] and values, does its work in one catalog transaction, and returns a result. It prints
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
+pub mod archive;
+pub mod assemble;
 pub mod blank;
 pub mod changes;
 pub mod checkpoint_create;
@@ -12,6 +14,7 @@ pub mod demo;
 pub mod doctor;
 mod error;
 pub mod event_list;
+pub mod git;
 pub mod import;
 pub mod live;
 pub mod mounts;
@@ -33,6 +36,7 @@ pub mod session_unmount;
 pub mod source_delete;
 pub mod source_import;
 pub mod source_list;
+pub mod source_origin;
 pub mod source_rename;
 pub mod store_gc;
 pub mod store_stats;

@@ -3,26 +3,47 @@
 //! The import runs before the transaction, so that nobody waits for it. Until the transaction is done nothing of it can
 //! be seen; what it stored is found and reused by the next one.
 
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use crate::catalog::{ImportSettings, NewRevision, NewSource, ObjectType, Source, SourceKind};
-use crate::model::RootId;
 use crate::store::Hold;
 
 use super::error::Result;
-use super::import::{ImportOptions, ImportProgress, Imported, import_dir};
+use super::import::{ImportError, ImportProgress};
 use super::source_list::{SourceInfo, show};
+use super::source_origin::{Origin, Taken, take_stream};
 use super::{Context, Error, blank, mounts};
 
 /// What a source is made of.
-#[derive(Clone, Debug)]
 pub enum From {
     /// A directory; a relative path starts at the working directory.
     Dir(PathBuf),
+    /// Whatever the user's text stands for: a directory, a repository or its address, a bundle, an archive.
+    Origin {
+        /// As the user wrote it.
+        text: OsString,
+        /// What it is, if the user says so.
+        kind: Option<SourceKind>,
+    },
+    /// A tar archive that comes in.
+    Stream(Box<dyn Read>),
     /// Nothing.
     Empty,
+}
+
+impl fmt::Debug for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dir(dir) => f.debug_tuple("Dir").field(dir).finish(),
+            Self::Origin { text, kind } => f.debug_struct("Origin").field("text", text).field("kind", kind).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+            Self::Empty => f.write_str("Empty"),
+        }
+    }
 }
 
 /// What an import did to a source.
@@ -54,7 +75,7 @@ pub struct Watch<'a> {
 pub fn create(
     cx: &mut Context,
     name: &str,
-    from: &From,
+    from: From,
     settings: ImportSettings,
     scratch: Vec<String>,
     tags: &[(String, String)],
@@ -63,15 +84,9 @@ pub fn create(
     // Before the import, because it may take long; the transaction looks again.
     cx.catalog()?.view().check_free(ObjectType::Source, name)?;
     let hold = cx.store()?.hold()?;
-    super::rules::Globs::new(&scratch).map_err(super::import::ImportError::from)?;
-    let (kind, origin, revision, files_read) = match from {
-        From::Empty => (SourceKind::Empty, None, empty_revision(cx)?, 0),
-        From::Dir(dir) => {
-            let origin = resolve(cx, dir)?;
-            let (revision, files_read) = import(cx, &hold, &origin, None, &settings, watch)?;
-            (SourceKind::Dir, Some(origin), revision, files_read)
-        }
-    };
+    super::rules::Globs::new(&scratch).map_err(ImportError::from)?;
+    let (kind, origin, taken) = take(cx, &hold, from, &settings, watch)?;
+    let Taken { revision, files_read } = taken;
     let new = NewSource { name: name.to_owned(), kind, origin, import: settings, scratch };
     let id = cx.write(|tx| {
         let id = tx.create_source(&new)?;
@@ -82,7 +97,49 @@ pub fn create(
     Ok(SourceImport { info: show(cx, &id)?, changed: true, left_out: revision.left_out, files_read })
 }
 
-/// Imports a source again, as it was imported before. Only what differs in size, times or inode is read.
+fn take(
+    cx: &mut Context,
+    hold: &Hold,
+    from: From,
+    settings: &ImportSettings,
+    watch: Watch<'_>,
+) -> Result<(SourceKind, Option<PathBuf>, Taken)> {
+    let origin = match from {
+        From::Empty => {
+            let revision = empty_revision(cx)?;
+            return Ok((SourceKind::Empty, None, Taken { revision, files_read: 0 }));
+        }
+        From::Stream(stream) => {
+            check_settings(SourceKind::Tar, settings)?;
+            return Ok((SourceKind::Tar, None, take_stream(hold, stream, None, settings, watch)?));
+        }
+        From::Dir(dir) => Origin::recognise(cx, dir.as_os_str(), Some(SourceKind::Dir), settings)?,
+        From::Origin { text, kind } => Origin::recognise(cx, &text, kind, settings)?,
+    };
+    check_settings(origin.kind, settings)?;
+    let taken = origin.take(cx, hold, None, settings, watch)?;
+    Ok((origin.kind, Some(origin.place), taken))
+}
+
+/// Refuses options that mean nothing for the kind of origin that it is.
+fn check_settings(kind: SourceKind, settings: &ImportSettings) -> Result<()> {
+    let is_git = matches!(kind, SourceKind::Git | SourceKind::Bundle);
+    let is_dir = kind == SourceKind::Dir;
+    let wrong = [
+        ("--rev", settings.rev.is_some() && !is_git),
+        ("--submodules", settings.submodules && !is_git),
+        ("--max-size", settings.max_bytes.is_some() && is_dir),
+        ("--respect-gitignore", settings.respect_gitignore && !is_dir),
+        ("--skip-unreadable", settings.skip_unreadable && !is_dir),
+    ];
+    match wrong.into_iter().find(|(_, wrong)| *wrong) {
+        Some((option, _)) => Err(Error::NotForKind { option, kind: kind.word() }),
+        None => Ok(()),
+    }
+}
+
+/// Imports a source again, as it was imported before. Of a directory, only what differs in size, times or inode is
+/// read; a repository at the same commit and an archive that was not touched are not read at all.
 ///
 /// # Errors
 /// The source is not there, has no origin, or the import fails; then it is as it was.
@@ -90,12 +147,16 @@ pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceIm
     // Before the revision is looked up that the import builds upon.
     let hold = cx.store()?.hold()?;
     let info = show(cx, key)?;
-    let Some(origin) = info.source.origin.clone() else {
+    let Some(origin) = Origin::of(&info.source) else {
         return Err(Error::NoOrigin { name: info.source.name });
     };
-    refuse_covered(cx, &info.source, &origin)?;
+    refuse_covered(cx, &info.source, &origin.place)?;
+    let version = info.newest.as_ref().and_then(|revision| revision.origin_version.as_deref());
+    if origin.is_at(version, &info.source.import)? {
+        return Ok(SourceImport { info, changed: false, left_out: Vec::new(), files_read: 0 });
+    }
     let previous = info.newest.as_ref().map(|revision| revision.root);
-    let (revision, files_read) = import(cx, &hold, &origin, previous, &info.source.import, watch)?;
+    let Taken { revision, files_read } = origin.take(cx, &hold, previous, &info.source.import, watch)?;
     let changed = previous != Some(revision.root);
     if changed {
         cx.write(|tx| Ok(tx.create_revision(&info.source.id, &revision)?))?;
@@ -117,47 +178,16 @@ fn refuse_covered(cx: &mut Context, source: &Source, origin: &Path) -> Result<()
     Ok(())
 }
 
-/// The directory without symbolic links, so that a later refresh finds the same one.
-fn resolve(cx: &Context, dir: &Path) -> Result<PathBuf> {
-    let path = cx.cwd.as_ref().map_or_else(|| dir.to_owned(), |cwd| cwd.join(dir));
-    path.canonicalize().map_err(|source| Error::Io { path, source })
-}
-
-fn import(
-    cx: &Context,
-    hold: &Hold,
-    origin: &Path,
-    previous: Option<RootId>,
-    settings: &ImportSettings,
-    watch: Watch<'_>,
-) -> Result<(NewRevision, u64)> {
-    let started = Instant::now();
-    let table = mounts::table()?;
-    let options = ImportOptions {
-        exclude: settings.excludes.clone(),
-        respect_gitignore: settings.respect_gitignore,
-        skip_unreadable: settings.skip_unreadable,
-        threads: None,
-        data_dirs: vec![cx.paths.data.clone()],
-        mounts: table.ours().map(|entry| entry.mount_point.clone()).collect(),
-    };
-    let imported = import_dir(hold, origin, previous, &options, watch.progress, watch.cancel)?;
-    let left_out = notes(&imported);
-    let Imported { root, stats, .. } = imported;
-    let duration_ns = started.elapsed().as_nanos() as u64;
-    let (files, dirs, size_bytes) = (stats.files, stats.dirs, stats.bytes);
-    Ok((NewRevision { root, files, dirs, size_bytes, duration_ns, left_out }, stats.files_read))
-}
-
-/// What the import did not take, a line each.
-fn notes(imported: &Imported) -> Vec<String> {
-    let left_out =
-        imported.left_out.iter().map(|left| format!("`{}`: {}", left.path.as_bytes().escape_ascii(), left.why));
-    left_out.chain(imported.unreadable.iter().map(ToString::to_string)).collect()
-}
-
 fn empty_revision(cx: &mut Context) -> Result<NewRevision> {
     let now_ns = cx.now_ns;
     let root = blank::root(cx.store()?, now_ns)?;
-    Ok(NewRevision { root, files: 0, dirs: 1, size_bytes: 0, duration_ns: 0, left_out: Vec::new() })
+    Ok(NewRevision {
+        root,
+        files: 0,
+        dirs: 1,
+        size_bytes: 0,
+        duration_ns: 0,
+        left_out: Vec::new(),
+        origin_version: None,
+    })
 }

@@ -41,7 +41,7 @@ pub fn begin(cx: &mut Context, dir: &Path, watch: Watch<'_>) -> Result<Trial> {
         None => {
             let name = free_source_name(cx, &origin)?;
             let from = From::Dir(origin);
-            source_import::create(cx, &name, &from, ImportSettings::default(), Vec::new(), &[], watch)?
+            source_import::create(cx, &name, from, ImportSettings::default(), Vec::new(), &[], watch)?
         }
     };
     let session = session_create::run(cx, None, &Base::Source(import.info.source.id.clone()), &[])?;

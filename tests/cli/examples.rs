@@ -55,6 +55,10 @@ fn every_example_works() {
         world.ok(["source", "refresh", "web"]);
         world.ok(["session", "create", "login-bug", "--source", "web"]);
         (0..3).for_each(|_| drop(world.ok(["checkpoint", "create", "fix-login"])));
+        if name == "aether source create" {
+            world.sh("tar czf release.tar.gz src; git init -q src/lib; cd src/lib; git config user.name ann
+                 git config user.email ann@example.org; git commit -q --allow-empty -m one; git tag v1.2");
+        }
         for example in examples(&command) {
             let ended = end(world.command("sh").args(["-c", &example]));
             // What the machine lacks is not the example's fault.

@@ -7,6 +7,7 @@ mod failures;
 mod many;
 mod mounts;
 mod names;
+mod origins;
 mod output;
 mod sources;
 mod space;
@@ -88,6 +89,12 @@ impl World {
         let ended = self.run(args);
         assert_eq!(ended.code, 0, "{ended:?}");
         ended.out
+    }
+
+    /// Runs a shell script in the home directory that must succeed.
+    pub fn sh(&self, script: &str) {
+        let ended = end(self.command("sh").args(["-ec", script]).env("GIT_CONFIG_NOSYSTEM", "1"));
+        assert_eq!(ended.code, 0, "{ended:?}");
     }
 
     /// Runs a command with `--json` that must succeed; returns the lines it printed.

@@ -10,12 +10,14 @@ fn lists_are_one_object_a_line_with_stable_fields() {
     let world = World::with_web();
     let fields = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     let session = &world.json(["session", "list"])[0];
-    assert_eq!(fields(session), "actor created id mounts name parent revision source status tags updated");
+    let expected =
+        "actor created id mounts name parent parent_checkpoint parent_name revision source status tags updated";
+    assert_eq!(fields(session), expected);
     let source = &world.json(["source", "list"])[0];
-    let expected = "actor created excludes id kind name newest origin respect_gitignore scratch sessions \
-                    skip_unreadable tags updated";
+    let expected = "actor created excludes id kind max_bytes name newest origin respect_gitignore rev scratch \
+                    sessions skip_unreadable submodules tags updated";
     assert_eq!(fields(source), expected);
-    let expected = "actor created dirs files import_ms left_out number root size_bytes source";
+    let expected = "actor created dirs files import_ms left_out number origin_version root size_bytes source";
     assert_eq!(fields(&source["newest"]), expected);
     assert_eq!(session["actor"], "ann");
     assert!(session["created"].as_str().unwrap().ends_with('Z'));

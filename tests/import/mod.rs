@@ -1,10 +1,12 @@
 //! Importing directories, and comparing the frozen tree with the real one.
 
+mod archives;
 pub mod compare;
 mod faithful;
 mod interrupted;
 mod left_out;
 mod refresh;
+mod repositories;
 pub mod trees;
 mod unreadable;
 

@@ -90,7 +90,7 @@ fn source(name: &str) -> NewSource {
 
 fn revision(byte: u8) -> NewRevision {
     let root = RootId(ObjectId([byte; 32]));
-    NewRevision { root, files: 1, dirs: 2, size_bytes: 3, duration_ns: 4, left_out: Vec::new() }
+    NewRevision { root, files: 1, dirs: 2, size_bytes: 3, duration_ns: 4, left_out: Vec::new(), origin_version: None }
 }
 
 fn undo_error(result: Result<(), Error>) -> UndoError {

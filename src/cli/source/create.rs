@@ -1,34 +1,54 @@
 //! `aether source create`
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
+use crate::cli::bytes;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::{Run, interrupt};
-use crate::ops::ImportSettings;
 use crate::ops::source_import::{self, From, Watch};
-use crate::ops::tags;
+use crate::ops::source_origin::is_stream;
+use crate::ops::{ImportSettings, SourceKind, tags};
 use crate::ui::view::SourceAction;
 
 use super::watch::{Display, report};
 
-/// Import a directory as a new source
+/// Make a source of a directory, a git repository, a bundle or an archive
 ///
-/// The directory is taken whole, with ignored files and `.git`, unless options or a file `.aetherignore` in it say
+/// A directory is taken whole, with ignored files and `.git`, unless options or a file `.aetherignore` in it say
 /// otherwise. Modes, owners, times, attributes, hard links and holes are kept, so that a build tree is still up to date
 /// in a session. The directory itself is only read.
+///
+/// Of a git repository, here or at a URL, one commit is taken, as it is committed: `--rev` names it, and a directory with
+/// `--rev` is taken for a repository. Nothing that came with the repository runs: no hook, no filter. Of a tar archive
+/// (plain, gzip, zstd or xz) all entries are taken that cannot do harm; owners, devices and set-id bits only for root.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   aether source create app ~/src/web
   aether source create lean ~/src/web --exclude target --respect-gitignore
+  aether source create lib ~/src/lib --rev v1.2
+  aether source create release ~/release.tar.gz --max-size 2G
+  tar cf - -C ~/src web | aether source create piped -
   aether source create blank --empty")]
 pub(crate) struct Args {
     /// The source's name
     name: String,
-    /// The directory
-    #[arg(required_unless_present = "empty", conflicts_with = "empty", value_hint = clap::ValueHint::DirPath)]
-    origin: Option<PathBuf>,
+    /// A directory, repository, bundle or archive, a git URL, or `-` for an archive on standard input
+    #[arg(required_unless_present = "empty", conflicts_with = "empty", value_hint = clap::ValueHint::AnyPath)]
+    origin: Option<OsString>,
+    /// What the origin is, where that is not to be guessed
+    #[arg(long, value_parser = ["dir", "git", "bundle", "tar"], conflicts_with = "empty")]
+    kind: Option<String>,
+    /// The branch, tag or commit of a repository
+    #[arg(long, conflicts_with = "empty")]
+    rev: Option<String>,
+    /// Take the submodules of a repository along
+    #[arg(long, conflicts_with = "empty")]
+    submodules: bool,
+    /// The most that a repository or archive may hold, such as `500M`; 64G without it
+    #[arg(long, value_name = "BYTES", value_parser = bytes::parse, conflicts_with = "empty")]
+    max_size: Option<u64>,
     /// Make an empty source
     #[arg(long)]
     empty: bool,
@@ -58,10 +78,18 @@ impl Run for Args {
             excludes: self.exclude,
             respect_gitignore: self.respect_gitignore,
             skip_unreadable: self.skip_unreadable,
+            rev: self.rev,
+            submodules: self.submodules,
+            max_bytes: self.max_size,
         };
-        let from = self.origin.map_or(From::Empty, From::Dir);
+        let kind = self.kind.as_deref().and_then(SourceKind::from_word);
+        let from = match self.origin {
+            None => From::Empty,
+            Some(text) if is_stream(&text) => From::Stream(Box::new(std::io::stdin().lock())),
+            Some(text) => From::Origin { text, kind },
+        };
         let watch = Watch { progress: &display, cancel: &cancel };
-        let import = source_import::create(&mut cx.ops, &self.name, &from, settings, self.scratch, &tags, watch)?;
+        let import = source_import::create(&mut cx.ops, &self.name, from, settings, self.scratch, &tags, watch)?;
         drop(display);
         report(cx, &import, SourceAction::Created)?;
         Ok(Exit::DONE)

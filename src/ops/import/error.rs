@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 
 use crate::model::BytePath;
+use crate::ops::assemble::AssembleError;
 use crate::ops::rules::BadGlob;
 use crate::store::StoreError;
 
@@ -46,6 +47,38 @@ pub enum ImportError {
     /// The origin was removed while it was imported.
     #[error("the directory vanished while it was imported")]
     Vanished,
+    /// What is to be imported is neither a directory nor anything else that is known.
+    #[error("`{}` is no directory, git repository, bundle or tar archive", path.display())]
+    Unrecognised {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// An archive could not be read.
+    #[error("the archive cannot be read{}: {source}", at.as_ref().map_or(String::new(), |at| format!(" at `{}`", at.escape_ascii())))]
+    Archive {
+        /// The entry, if it is known.
+        at: Option<Box<[u8]>>,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// An archive or repository has an entry that no tree can have.
+    #[error("refused: {0}")]
+    Entry(#[source] AssembleError),
+    /// There is more than was allowed.
+    #[error("there is more than the {max_bytes} bytes that are allowed")]
+    TooLarge {
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// Git could not do what it was asked for.
+    #[error("git {what}: {why}")]
+    Git {
+        /// What it was to do.
+        what: String,
+        /// What it said.
+        why: String,
+    },
     /// The import was cancelled.
     #[error("the import was interrupted")]
     Interrupted,

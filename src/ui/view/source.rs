@@ -34,6 +34,9 @@ pub struct SourceView {
     excludes: Vec<String>,
     respect_gitignore: bool,
     skip_unreadable: bool,
+    rev: Option<String>,
+    submodules: bool,
+    max_bytes: Option<u64>,
     scratch: Vec<String>,
     newest: Option<RevisionView>,
     sessions: Vec<String>,
@@ -61,6 +64,9 @@ impl SourceView {
             excludes: source.import.excludes.clone(),
             respect_gitignore: source.import.respect_gitignore,
             skip_unreadable: source.import.skip_unreadable,
+            rev: source.import.rev.clone(),
+            submodules: source.import.submodules,
+            max_bytes: source.import.max_bytes,
             scratch: source.scratch.clone(),
             newest: info.newest.as_ref().map(|revision| RevisionView::new(source, revision)),
             sessions: info.sessions.clone(),
@@ -106,6 +112,9 @@ impl View for SourceView {
         page.field("kind", self.kind);
         if let Some(origin) = &self.origin {
             page.field("origin", origin);
+        }
+        if let Some(rev) = &self.rev {
+            page.field("rev", rev);
         }
         for glob in &self.excludes {
             page.field("exclude", glob);
@@ -177,6 +186,7 @@ pub struct RevisionView {
     size_bytes: u64,
     import_ms: u64,
     left_out: Vec<String>,
+    origin_version: Option<String>,
     created: String,
     actor: String,
     #[serde(skip)]
@@ -198,6 +208,7 @@ impl RevisionView {
             size_bytes: revision.size_bytes,
             import_ms: revision.duration_ns / 1_000_000,
             left_out: revision.left_out.clone(),
+            origin_version: revision.origin_version.clone(),
             created: rfc3339(revision.created_ns),
             actor: revision.actor.clone(),
             created_ns: revision.created_ns,
