@@ -14,6 +14,7 @@ mod doctor;
 mod event;
 mod exit;
 mod interrupt;
+mod keep;
 mod names;
 mod op;
 mod redo;
@@ -89,6 +90,8 @@ commands! {
         Completions(completions::Args),
         #[command(hide = true)]
         Serve(serve::Args),
+        #[command(hide = true)]
+        Keep(keep::Args),
     }
 }
 
@@ -169,6 +172,9 @@ pub fn main(args: Vec<OsString>) -> Exit {
 }
 
 fn guarded(args: Vec<OsString>) -> Exit {
+    if args.get(1).is_some_and(|role| role == "keep") && args.len() == 2 {
+        return keep::run();
+    }
     let env = Env::of_process();
     if env.get("COMPLETE").is_some() {
         clap_complete::CompleteEnv::with_factory(command).bin("aether").complete();

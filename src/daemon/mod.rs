@@ -8,7 +8,9 @@
 
 pub mod control;
 
+mod answers;
 mod failure;
+mod keeper;
 mod logger;
 mod path_text;
 mod process;
@@ -16,17 +18,19 @@ mod ready;
 mod registry;
 mod run_dir;
 mod serve;
+mod setup;
 mod shutdown;
 mod spawn;
 mod spec;
 mod unmount;
 
 pub use failure::Failure;
+pub use keeper::{OWN_EXE, Roles, keep};
 pub use process::ProcessId;
 pub use ready::{Announce, Ready};
 pub use registry::{MountRecord, MountState, clean_stale, mount_of, mounts};
 pub use run_dir::RunDir;
-pub use serve::{Connection, Workspace, serve, serve_child};
+pub use serve::{Connection, Opening, Workspace, serve, serve_child};
 pub use spawn::spawn;
 pub use spec::ServeSpec;
-pub use unmount::{kill, unmount};
+pub use unmount::{is_hung, kill, unmount};

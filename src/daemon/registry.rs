@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,12 +17,23 @@ use crate::fuse::{How, MountEntry, MountTable, unmount};
 
 use super::{Failure, ProcessId, RunDir, ServeSpec, control, path_text};
 
+/// How long another process may take to take a mount over.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// What one mount process said of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MountRecord {
     /// The process.
     #[serde(flatten)]
     pub process: ProcessId,
+    /// The one that starts another in its place when it dies.
+    #[serde(default)]
+    pub keeper: Option<ProcessId>,
+    /// What its files in the run directory are called, whoever serves by now.
+    pub stem: String,
     /// Its [`ServeSpec::tag`].
     pub tag: String,
     /// Its [`ServeSpec::what`].
@@ -40,13 +53,16 @@ pub struct MountRecord {
     pub log: PathBuf,
     /// Whether it reported to be ready.
     pub ready: bool,
+    /// Why the program that was to take the mount over did not.
+    #[serde(default)]
+    pub refused: Option<Failure>,
 }
 
 /// What became of a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MountState {
-    /// It is being set up.
+    /// It is being set up, or another process takes it over.
     Starting,
     /// It is mounted and served.
     Live,
@@ -58,8 +74,12 @@ pub enum MountState {
 
 impl MountRecord {
     pub(super) fn new(spec: &ServeSpec) -> io::Result<Self> {
+        let process = ProcessId::own()?;
         Ok(Self {
-            process: ProcessId::own()?,
+            stem: format!("m-{}-{}", process.pid, process.start_ticks),
+            process,
+            keeper: None,
+            refused: None,
             tag: spec.tag.clone(),
             what: spec.what.clone(),
             data_dir: spec.data_dir.clone(),
@@ -71,19 +91,27 @@ impl MountRecord {
         })
     }
 
-    fn stem(&self) -> String {
-        format!("m-{}-{}", self.process.pid, self.process.start_ticks)
+    /// Whether it is served, or soon will be again.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.process.is_alive() || self.keeper.as_ref().is_some_and(ProcessId::is_alive)
+    }
+
+    /// The record as it is now, after another process may have taken over; `None` if it is gone.
+    #[must_use]
+    pub fn again(&self, run: &RunDir) -> Option<Self> {
+        serde_json::from_slice(&fs::read(run.join(&format!("{}.json", self.stem))).ok()?).ok()
     }
 
     /// The name of its control socket in the run directory.
     pub(super) fn socket(&self) -> String {
-        format!("{}.sock", self.stem())
+        format!("{}.sock", self.stem)
     }
 
     /// Writes the record, replacing the one before at once.
     pub(super) fn write(&self, run: &RunDir) -> Result<(), Failure> {
-        let path = run.join(&format!("{}.json", self.stem()));
-        let partial = run.join(&format!("{}.new", self.stem()));
+        let path = run.join(&format!("{}.json", self.stem));
+        let partial = run.join(&format!("{}.new", self.stem));
         let failed = |error: io::Error| Failure::io(&path, &error);
         let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         let mut options = fs::OpenOptions::new();
@@ -94,9 +122,7 @@ impl MountRecord {
 
     /// Removes the record and the socket; what is gone already is no error.
     pub(super) fn remove(&self, run: &RunDir) {
-        for end in ["sock", "new", "json"] {
-            let _gone = fs::remove_file(run.join(&format!("{}.{end}", self.stem())));
-        }
+        remove_record(run, &self.stem);
     }
 
     /// Its line in the mount table, if it is mounted.
@@ -108,7 +134,7 @@ impl MountRecord {
     /// What became of it.
     #[must_use]
     pub fn state(&self, table: &MountTable) -> MountState {
-        match (self.process.is_alive(), self.ready, self.entry(table)) {
+        match (self.is_alive(), self.ready && self.process.is_alive(), self.entry(table)) {
             (false, _, _) => MountState::Dead,
             (true, false, _) => MountState::Starting,
             (true, true, Some(_)) => MountState::Live,
@@ -116,12 +142,27 @@ impl MountRecord {
         }
     }
 
-    /// Talks to its process.
+    /// Talks to its process. While another one takes over, this waits a moment for it.
     ///
     /// # Errors
     /// [`Failure`] `control-unreachable`.
     pub fn connect(&self, run: &RunDir) -> Result<control::Client, Failure> {
-        control::Client::connect(run, &self.socket())
+        let end = Instant::now() + TAKE_OVER_LIMIT;
+        loop {
+            match control::Client::connect(run, &self.socket()) {
+                Err(_) if self.keeper.as_ref().is_some_and(ProcessId::is_alive) && Instant::now() < end => {
+                    thread::sleep(LOOK);
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Removes what the run directory has under this name.
+pub(super) fn remove_record(run: &RunDir, stem: &str) {
+    for end in ["sock", "new", "json"] {
+        let _gone = fs::remove_file(run.join(&format!("{stem}.{end}")));
     }
 }
 
@@ -154,7 +195,7 @@ pub fn mount_of(run: &RunDir, path: &Path) -> Result<Option<MountRecord>, Failur
     // A bind mount of a session has its tag and device, though not its place.
     let Some(entry) = table.containing(path).filter(|entry| entry.is_ours()) else { return Ok(None) };
     let same = |record: &MountRecord| {
-        record.process.is_alive()
+        record.is_alive()
             && entry.tag() == Some(&record.tag)
             && record.entry(&table).is_none_or(|own| own.device == entry.device)
     };
@@ -168,13 +209,13 @@ pub fn mount_of(run: &RunDir, path: &Path) -> Result<Option<MountRecord>, Failur
 /// [`Failure`] when a mount cannot be taken away; its record then stays.
 pub fn clean_stale(run: &RunDir) -> Result<Vec<MountRecord>, Failure> {
     let failed = |error: io::Error| Failure::io(run.path(), &error);
-    if !records(run).map_err(failed)?.iter().any(|record| !record.process.is_alive()) {
+    if !records(run).map_err(failed)?.iter().any(|record| !record.is_alive()) {
         return Ok(Vec::new());
     }
     // Two at once could take away what a third has mounted at the same place in between.
     let _lock = run.lock().map_err(failed)?;
     let all = records(run).map_err(failed)?;
-    let (alive, dead): (Vec<_>, Vec<_>) = all.into_iter().partition(|record| record.process.is_alive());
+    let (alive, dead): (Vec<_>, Vec<_>) = all.into_iter().partition(MountRecord::is_alive);
     for record in &dead {
         let claimed = alive.iter().any(|other| other.mount_point == record.mount_point);
         let table = MountTable::read().map_err(failed)?;
@@ -210,6 +251,9 @@ mod tests {
     fn record(mount_point: &str) -> MountRecord {
         MountRecord {
             process: ProcessId::own().expect("readable"),
+            keeper: None,
+            stem: mount_point.replace('/', "-"),
+            refused: None,
             tag: "s-1".into(),
             what: Value::Null,
             data_dir: "/data".into(),
@@ -232,6 +276,8 @@ mod tests {
         let mut dead = record("/mnt/a");
         dead.process.start_ticks += 1;
         assert_eq!(dead.state(&table), MountState::Dead);
+        dead.keeper = Some(ProcessId::own().expect("readable"));
+        assert_eq!(dead.state(&table), MountState::Starting, "another one takes over");
     }
 
     #[test]

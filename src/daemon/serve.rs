@@ -1,24 +1,24 @@
-//! The mount process itself: from the order to the last sync.
+//! The mount process itself: from the order to the last sync. It begins with a new mount, or where another process was
+//! that served the same mount before.
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::stdio::{dup2_stdin, dup2_stdout, stdin, stdout};
-use serde_json::Value;
 
 use crate::disk::Gate;
-use crate::fuse::{self, Counters, How, Invalidations, Mounted, Server};
+use crate::fuse::{Counters, Invalidations, Mounted};
 use crate::overlay::Files;
 
-use super::control::{Handler, Reply, Request, Service};
-use super::registry::MountRecord;
-use super::shutdown::{Ending, Signals};
-use super::{Announce, Failure, Ready, RunDir, ServeSpec, logger};
+use super::control::{Reply, Request};
+use super::keeper::{Descriptors, Note, Roles, TakeOver, receive_order, say};
+use super::setup::{Running, fresh, resume};
+use super::{Announce, Failure, Ready, ServeSpec, logger};
 
 /// The longest order, in bytes.
 const MAX_SPEC_BYTES: u64 = 1 << 20;
@@ -31,6 +31,14 @@ pub trait Workspace: Send + Sync + 'static {
     /// The gate of the disk that the files are on.
     fn gate(&self) -> Arc<Gate>;
 
+    /// What has to outlive this process, for the next one that opens the workspace: locks above all. Seven at most.
+    ///
+    /// # Errors
+    /// [`Failure`]; the mount then has no keeper.
+    fn heirlooms(&self) -> Result<Vec<OwnedFd>, Failure> {
+        Ok(Vec::new())
+    }
+
     /// It is mounted. Through the connection it can tell the kernel of changes that did not come from the kernel.
     fn connected(&self, connection: &Connection);
 
@@ -41,12 +49,36 @@ pub trait Workspace: Send + Sync + 'static {
     /// [`Failure`] is sent as the answer.
     fn control(&self, request: Request) -> Result<Reply, Failure>;
 
+    /// Makes durable what was written, and leaves everything as the next process needs it to go on over the same
+    /// connection. Called once, in place of [`Workspace::finish`], while no request is answered.
+    ///
+    /// # Errors
+    /// [`Failure`] is logged; the next process finds what is there.
+    fn hand_over(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Makes durable what was written. Called once, after the last request that is answered; whoever still has a file
     /// open when the process is told to end gets no more answers afterwards.
     ///
     /// # Errors
     /// [`Failure`] is logged, and is what the process ends with.
     fn finish(&self) -> Result<(), Failure>;
+}
+
+/// How a workspace is opened.
+#[derive(Debug)]
+pub struct Opening {
+    /// Tells this connection to the kernel from others; never 0.
+    pub connection: u32,
+    /// What the process before had as [`Workspace::heirlooms`], when it left the connection behind as it was.
+    pub before: Option<Vec<OwnedFd>>,
+}
+
+impl Opening {
+    pub(super) fn fresh() -> Self {
+        Self { connection: getrandom::u32().unwrap_or_else(|_| std::process::id()).max(1), before: None }
+    }
 }
 
 /// The way to the kernel of what is mounted.
@@ -60,22 +92,24 @@ pub struct Connection {
     pub mounted: Mounted,
 }
 
-/// Runs a mount process that [`spawn`](super::spawn) started: takes the order from standard input, lets go of the
-/// terminal, logs to the file that the order names, and serves. `open` makes what is served.
+/// Runs a mount process that [`spawn`](super::spawn) or a keeper started: takes the order from standard input, lets go of
+/// the terminal, logs to the file that the order names, and serves. `open` makes what is served. `roles` says how this
+/// program is started again.
 ///
 /// # Errors
 /// [`Failure`], which the parent has been told already if it was still waiting.
-pub fn serve_child<W: Workspace>(open: impl FnOnce(&ServeSpec) -> Result<W, Failure>) -> Result<(), Failure> {
+pub fn serve_child<W: Workspace>(
+    roles: &Roles,
+    open: impl FnOnce(&ServeSpec, Opening) -> Result<W, Failure>,
+) -> Result<(), Failure> {
+    let broken = |error: io::Error| Failure::new("spec", format!("the order cannot be read: {error}"));
     let answer = stdout().try_clone_to_owned().map_err(|error| Failure::io(Path::new("/dev/stdout"), &error))?;
-    let announce = Announce::Pipe(answer.into());
-    let spec = match prepare_child() {
-        Ok(spec) => spec,
-        Err(failure) => {
-            announce.failed(&failure);
-            return Err(failure);
-        }
+    let input = stdin().try_clone_to_owned().map_err(|error| broken(error))?;
+    let result = match receive_order(&input) {
+        Ok(Some((order, descriptors))) => go_on(&order, descriptors, input, open),
+        Ok(None) => begin(roles, input, Announce::Pipe(answer.into()), open),
+        Err(error) => Err(broken(error)),
     };
-    let result = serve(&spec, announce, open);
     match &result {
         Ok(()) => log::info!("ended"),
         Err(failure) => log::error!("ended: {failure}"),
@@ -83,45 +117,14 @@ pub fn serve_child<W: Workspace>(open: impl FnOnce(&ServeSpec) -> Result<W, Fail
     result
 }
 
-fn prepare_child() -> Result<ServeSpec, Failure> {
-    let broken = |error: &dyn fmt::Display| Failure::new("spec", format!("the order cannot be read: {error}"));
-    let order = File::from(stdin().try_clone_to_owned().map_err(|error| broken(&error))?);
-    let mut text = Vec::new();
-    order.take(MAX_SPEC_BYTES).read_to_end(&mut text).map_err(|error| broken(&error))?;
-    let spec: ServeSpec = serde_json::from_slice(&text).map_err(|error| broken(&error))?;
-    let null = Path::new("/dev/null");
-    let failed = |errno: rustix::io::Errno| Failure::io(null, &errno.into());
-    let nothing = rustix::fs::open(null, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
-    dup2_stdin(&nothing).map_err(failed)?;
-    dup2_stdout(&nothing).map_err(failed)?;
-    // A process that leads its group already stays where it is.
-    let _leads = rustix::process::setsid();
-    let log = logger::open(&spec.log).map_err(|error| Failure::io(&spec.log, &error))?;
-    logger::start(log, &spec.log_level);
-    Ok(spec)
-}
-
-/// Mounts and serves until the mount is gone, in this process. `announce` is told as soon as the mount answers.
-///
-/// Changes the working directory to `/` and the umask to 0, and takes over SIGTERM, SIGINT, SIGHUP and SIGXFSZ. A signal
-/// unmounts; if someone holds the mount, it is detached, served a few seconds more, and then the process exits.
-///
-/// # Errors
-/// [`Failure`] when it cannot be mounted, when the connection breaks, or from [`Workspace::finish`].
-pub fn serve<W: Workspace>(
-    spec: &ServeSpec,
+fn begin<W: Workspace>(
+    roles: &Roles,
+    input: OwnedFd,
     announce: Announce,
-    open: impl FnOnce(&ServeSpec) -> Result<W, Failure>,
+    open: impl FnOnce(&ServeSpec, Opening) -> Result<W, Failure>,
 ) -> Result<(), Failure> {
-    match set_up(spec, open) {
-        Ok((server, ending, service)) => {
-            let ready = Ready { pid: std::process::id(), mount_point: spec.mount_point.clone() };
-            log::info!("serving `{}` as process {}", spec.tag.escape_debug(), ready.pid);
-            announce.ready(ready);
-            let result = server.run();
-            service.stop();
-            ending.after_last_request(result)
-        }
+    match read_spec(input).and_then(|spec| settle(&spec).map(|()| spec)) {
+        Ok(spec) => run(fresh(&spec, Some(roles), open), &spec, announce),
         Err(failure) => {
             announce.failed(&failure);
             Err(failure)
@@ -129,102 +132,78 @@ pub fn serve<W: Workspace>(
     }
 }
 
-type Running = (Server<dyn Files>, Arc<Ending>, Service);
+fn go_on<W: Workspace>(
+    order: &TakeOver,
+    descriptors: Descriptors,
+    talk: OwnedFd,
+    open: impl FnOnce(&ServeSpec, Opening) -> Result<W, Failure>,
+) -> Result<(), Failure> {
+    let lost = |error: io::Error| Failure::new("keeper", error.to_string());
+    let heard = talk.try_clone().map_err(lost)?;
+    match settle(&order.spec).and_then(|()| resume(order, descriptors, talk, open)) {
+        Ok(running) => running.serve(),
+        Err(failure) => {
+            // The keeper knows what to do when it does not hear of it.
+            let _unheard = say(&heard, &Note::Failed(failure.clone()));
+            Err(failure)
+        }
+    }
+}
 
-fn set_up<W: Workspace>(
+fn read_spec(input: OwnedFd) -> Result<ServeSpec, Failure> {
+    let broken = |error: &dyn fmt::Display| Failure::new("spec", format!("the order cannot be read: {error}"));
+    let mut text = Vec::new();
+    File::from(input).take(MAX_SPEC_BYTES).read_to_end(&mut text).map_err(|error| broken(&error))?;
+    serde_json::from_slice(&text).map_err(|error| broken(&error))
+}
+
+/// Lets go of whoever started this process, and sees to it that a bug ends it.
+fn settle(spec: &ServeSpec) -> Result<(), Failure> {
+    let null = Path::new("/dev/null");
+    let failed = |errno: rustix::io::Errno| Failure::io(null, &errno.into());
+    let nothing = rustix::fs::open(null, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    dup2_stdin(&nothing).map_err(failed)?;
+    dup2_stdout(&nothing).map_err(failed)?;
+    let _stays = rustix::thread::set_name(c"aether");
+    // A process that leads its group already stays where it is.
+    let _leads = rustix::process::setsid();
+    let log = logger::open(&spec.log).map_err(|error| Failure::io(&spec.log, &error))?;
+    logger::start(log, &spec.log_level);
+    std::panic::set_hook(Box::new(|panic| {
+        // A thread that is missing would be a mount that answers some and lets others hang. The keeper starts anew.
+        log::error!("a bug: {}", panic.to_string().replace('\n', "; "));
+        std::process::abort();
+    }));
+    Ok(())
+}
+
+/// Mounts and serves until the mount is gone, in this process. `announce` is told as soon as the mount answers.
+///
+/// Changes the working directory to `/` and the umask to 0, and takes over SIGTERM, SIGINT, SIGHUP and SIGXFSZ. A signal
+/// unmounts; if someone holds the mount, it is detached, served a few seconds more, and then the process exits. It has no
+/// keeper: when the process dies, so does the mount.
+///
+/// # Errors
+/// [`Failure`] when it cannot be mounted, when the connection breaks, or from [`Workspace::finish`].
+pub fn serve<W: Workspace>(
     spec: &ServeSpec,
-    open: impl FnOnce(&ServeSpec) -> Result<W, Failure>,
-) -> Result<Running, Failure> {
-    let root = Path::new("/");
-    std::env::set_current_dir(root).map_err(|error| Failure::io(root, &error))?;
-    rustix::process::umask(Mode::empty());
-    let signals = Signals::take().map_err(|error| Failure::new("signals", error.to_string()))?;
-    let run = RunDir::open(&spec.run_dir)?;
-    let workspace = Arc::new(open(spec)?);
-
-    let mut record = MountRecord::new(spec).map_err(|error| Failure::io(&spec.run_dir, &error))?;
-    record.write(&run)?;
-    let undo = Undo { record: &record, run: &run, spec };
-    let (device, mounted) = match fuse::mount(&spec.mount_point, &spec.tag, &spec.options) {
-        Ok(made) => made,
-        Err(error) => return Err(undo.failed(None, error.into())),
-    };
-    let server = match Server::new(workspace.files(), workspace.gate(), device, &spec.config()) {
-        Ok(server) => server,
-        Err(error) => return Err(undo.failed(Some(&mounted), fuse::MountError::Handshake(error).into())),
-    };
-    let connection =
-        Connection { invalidations: server.invalidations(), counters: server.counters(), mounted: mounted.clone() };
-    workspace.connected(&connection);
-    let ending = Arc::new(Ending::new(Arc::clone(&workspace), mounted.clone(), record.clone(), run.clone()));
-    let own = Own { workspace, connection, ending: Arc::clone(&ending), record: record.clone() };
-    let service = match Service::start(&run, &record.socket(), Arc::new(own)) {
-        Ok(service) => service,
-        Err(failure) => return Err(undo.failed(Some(&mounted), failure)),
-    };
-    if let Err(error) = signals.watch(Arc::clone(&ending)) {
-        return Err(undo.failed(Some(&mounted), Failure::new("signals", error.to_string())));
-    }
-    record.ready = true;
-    if let Err(failure) = record.write(&run) {
-        let undo = Undo { record: &record, run: &run, spec };
-        return Err(undo.failed(Some(&mounted), failure));
-    }
-    Ok((server, ending, service))
+    announce: Announce,
+    open: impl FnOnce(&ServeSpec, Opening) -> Result<W, Failure>,
+) -> Result<(), Failure> {
+    run(fresh(spec, None, open), spec, announce)
 }
 
-/// Takes back what was set up when the rest could not be.
-struct Undo<'a> {
-    record: &'a MountRecord,
-    run: &'a RunDir,
-    spec: &'a ServeSpec,
-}
-
-impl Undo<'_> {
-    fn failed(&self, mounted: Option<&Mounted>, failure: Failure) -> Failure {
-        if let Some(mounted) = mounted
-            && let Err(error) = mounted.unmount(How::Lazy)
-        {
-            log::error!("{error}");
-            return failure;
+fn run(running: Result<Running, Failure>, spec: &ServeSpec, announce: Announce) -> Result<(), Failure> {
+    match running {
+        Ok(running) => {
+            let ready = Ready { pid: std::process::id(), mount_point: spec.mount_point.clone() };
+            log::info!("serving `{}` as process {}", spec.tag.escape_debug(), ready.pid);
+            announce.ready(ready);
+            running.serve()
         }
-        if self.spec.created_mount_point {
-            let _kept_if_used = std::fs::remove_dir(&self.spec.mount_point);
-        }
-        self.record.remove(self.run);
-        failure
-    }
-}
-
-/// The requests that every mount process answers, before those of its workspace.
-struct Own<W> {
-    workspace: Arc<W>,
-    connection: Connection,
-    ending: Arc<Ending>,
-    record: MountRecord,
-}
-
-impl<W: Workspace> Handler for Own<W> {
-    fn handle(&self, request: Request) -> Result<Reply, Failure> {
-        match request.verb.as_str() {
-            "ping" => {
-                let record =
-                    serde_json::to_value(&self.record).map_err(|error| Failure::new("io", error.to_string()))?;
-                Ok(Reply::of(record))
-            }
-            "requests" => {
-                let counts = self.connection.counters.all();
-                let named = counts.into_iter().map(|(op, count)| (op.name().to_owned(), Value::from(count)));
-                Ok(Reply::of(named.collect()))
-            }
-            "stop" => {
-                self.ending.begin();
-                Ok(Reply::default())
-            }
-            _ => self.workspace.control(request),
+        Err(failure) => {
+            announce.failed(&failure);
+            Err(failure)
         }
     }
 }
-
-/// How long someone who holds the mount is still served once the process was told to end.
-pub(super) const GRACE: Duration = Duration::from_secs(3);

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
@@ -12,9 +13,12 @@ use signal_hook::iterator;
 
 use crate::fuse::{How, MountError, Mounted};
 
+use super::keeper::{Link, Note};
 use super::registry::MountRecord;
-use super::serve::GRACE;
 use super::{Failure, RunDir, Workspace};
+
+/// How long someone who holds the mount is still served once the process was told to end.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Signals that are held back until someone watches them.
 pub(super) struct Signals(iterator::Signals);
@@ -48,13 +52,20 @@ pub(super) struct Ending {
     run: RunDir,
     begun: AtomicBool,
     finished: Mutex<Option<Result<(), Failure>>>,
+    link: Option<Arc<Link>>,
     served: (Sender<()>, Receiver<()>),
 }
 
 impl Ending {
-    pub(super) fn new<W: Workspace>(workspace: Arc<W>, mounted: Mounted, record: MountRecord, run: RunDir) -> Self {
+    pub(super) fn new<W: Workspace>(
+        workspace: Arc<W>,
+        mounted: Mounted,
+        record: MountRecord,
+        run: RunDir,
+        link: Option<Arc<Link>>,
+    ) -> Self {
         let (begun, finished) = (AtomicBool::new(false), Mutex::new(None));
-        Self { workspace, mounted, record, run, begun, finished, served: bounded(1) }
+        Self { workspace, mounted, record, run, begun, finished, link, served: bounded(1) }
     }
 
     /// Takes the mount away, so that serving it comes to its end. Returns at once.
@@ -120,6 +131,10 @@ impl Ending {
                     let _kept_if_used = std::fs::remove_dir(&self.record.mount_point);
                 }
                 self.record.remove(&self.run);
+                if let Some(link) = &self.link {
+                    // A keeper that is gone has nothing to keep either.
+                    let _unheard = link.say(&Note::Done);
+                }
                 result
             })
             .clone()

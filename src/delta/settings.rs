@@ -21,6 +21,9 @@ pub struct Settings {
     pub reserve_bytes: u64,
     /// A log shorter than this is never worth rewriting.
     pub rewrite_min_bytes: u64,
+    /// Whether the delta is opened right after the process that had it open died, or let it go, and the machine went on:
+    /// what it wrote is in the page cache, so that the data behind the last sync mark need not be read to be believed.
+    pub same_boot: bool,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             flush_delay: Duration::from_secs(4),
             reserve_bytes: 1 << 20,
             rewrite_min_bytes: 16 << 20,
+            same_boot: false,
         }
     }
 }

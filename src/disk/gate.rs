@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -212,6 +213,10 @@ impl DiskFile for GatedFile {
 
     fn try_lock_shared(&self) -> io::Result<bool> {
         self.file.try_lock_shared()
+    }
+
+    fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
+        self.file.descriptor()
     }
 }
 

@@ -11,6 +11,7 @@ pub mod sim;
 
 use std::fmt::Debug;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,6 +113,15 @@ pub trait DiskFile: Send + Sync + Debug {
     /// # Errors
     /// What `flock(2)` says.
     fn try_lock_shared(&self) -> io::Result<bool>;
+
+    /// One more descriptor of this open file, for another process to hold, with the lock that this one has. `None` where
+    /// there is no such thing.
+    ///
+    /// # Errors
+    /// What `dup(2)` says.
+    fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
+        Ok(None)
+    }
 }
 
 /// A shared open file.

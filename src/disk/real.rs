@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -198,5 +199,9 @@ impl DiskFile for RealFile {
 
     fn try_lock_shared(&self) -> io::Result<bool> {
         self.flock(FlockOperation::NonBlockingLockShared)
+    }
+
+    fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
+        Ok(Some(self.file.try_clone().map_err(|error| at(&self.path, error))?.into()))
     }
 }

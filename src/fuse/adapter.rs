@@ -23,16 +23,16 @@ use fuser::{
     Request, TimeOrNow, WriteFlags,
 };
 
-use crate::disk::Gate;
-use crate::model::{Attr, Kind};
+use crate::model::{Attr, Ino, Kind};
 use crate::overlay::{Caller, Error, Falloc, Files, RenameMode, SetAttr, Whence, XattrMode};
 
 use super::convert::{absent_attr, bare_attr, bytes, file_attr, file_type, set_time, timestamp};
-use super::counters::{Counters, Op};
+use super::counters::Op;
 use super::errno::{errno, is_failure};
 use super::init;
+use super::notify::Invalidations;
 use super::server::Config;
-use super::spin::Spinner;
+use super::turn::{Turn, Turns, number};
 
 /// How long the kernel may believe what it was told. All changes go through it or are announced to it.
 const TTL: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -52,39 +52,49 @@ const XATTR_REPLACE: i32 = 2;
 #[derive(Debug)]
 pub(super) struct Adapter<F: ?Sized> {
     pub(super) config: Config,
-    pub(super) counters: Arc<Counters>,
     pub(super) files: Arc<F>,
-    pub(super) gate: Arc<Gate>,
-    pub(super) spinner: Spinner,
-}
-
-/// A request that is being answered. When it is, its thread parks if another is active, or else waits a moment for the
-/// next request.
-struct Turn<'a>(&'a Gate, &'a Spinner);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if self.0.rest() {
-            self.1.wait();
-        }
-    }
+    pub(super) turns: Turns,
+    pub(super) invalidations: Invalidations,
 }
 
 impl<F: Files + ?Sized> Adapter<F> {
-    fn turn(&self, op: Op) -> Turn<'_> {
-        self.counters.count(op);
-        self.gate.join();
-        Turn(&self.gate, &self.spinner)
+    fn turn(&self, op: Op, req: &Request) -> Option<Turn<'_>> {
+        self.turns.begin(op, req.unique().0)
+    }
+
+    /// Does what cannot be done twice: asked again for what was done already, it only answers.
+    fn once<T>(
+        &self,
+        req: &Request,
+        again: impl FnOnce(Ino) -> Result<T, Error>,
+        first: impl FnOnce(Caller) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (request, resent) = number(req.unique().0);
+        match self.files.served(request).filter(|_| resent) {
+            Some(ino) => again(ino),
+            None => first(Caller { request, ..caller(req) }),
+        }
+    }
+
+    /// Makes or links an inode, once.
+    fn make(
+        &self,
+        req: &Request,
+        umask: u32,
+        first: impl FnOnce(Caller) -> Result<Attr, Error>,
+    ) -> Result<Attr, Error> {
+        let umask = (umask & 0o777) as u16;
+        self.once(req, |ino| self.files.recall(ino), |caller| first(Caller { umask, ..caller }))
+    }
+
+    /// Changes something, once.
+    fn alter(&self, req: &Request, first: impl FnOnce(Caller) -> Result<(), Error>) -> Result<(), Error> {
+        self.once(req, |_| Ok(()), first)
     }
 }
 
 fn caller(req: &Request) -> Caller {
-    Caller { uid: req.uid(), gid: req.gid(), umask: 0, now: SystemTime::now().into() }
-}
-
-/// The caller of a request that makes something.
-fn maker(req: &Request, umask: u32) -> Caller {
-    Caller { umask: (umask & 0o777) as u16, ..caller(req) }
+    Caller { uid: req.uid(), gid: req.gid(), umask: 0, now: SystemTime::now().into(), request: 0 }
 }
 
 fn reply_errno(error: &Error) -> Errno {
@@ -163,8 +173,8 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         init::negotiate(kernel, &self.config)
     }
 
-    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let _turn = self.turn(Op::Lookup);
+    fn lookup(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let Some(_turn) = self.turn(Op::Lookup, req) else { return reply.error(Errno::EIO) };
         match self.files.lookup(parent.0, bytes(name)) {
             // An entry without an inode is how the kernel is told to remember that there is none.
             Err(Error::NotFound) => reply.entry(&TTL, &absent_attr(), GENERATION),
@@ -172,13 +182,14 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
-        let _turn = self.turn(Op::Forget);
+    fn forget(&self, req: &Request, ino: INodeNo, nlookup: u64) {
+        let _turn = self.turn(Op::Forget, req);
         self.files.forget(ino.0, nlookup);
+        self.files.doubtful().into_iter().for_each(|ino| self.invalidations.ask(ino));
     }
 
-    fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        let _turn = self.turn(Op::Getattr);
+    fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        let Some(_turn) = self.turn(Op::Getattr, req) else { return reply.error(Errno::EIO) };
         self.reply_attr(reply, self.files.getattr(ino.0));
     }
 
@@ -200,7 +211,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let _turn = self.turn(Op::Setattr);
+        let Some(_turn) = self.turn(Op::Setattr, req) else { return reply.error(Errno::EIO) };
         let mut set = SetAttr {
             perm: mode.map(|mode| (mode & 0o7777) as u16),
             uid,
@@ -215,8 +226,8 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         self.reply_attr(reply, self.files.setattr(caller(req), ino.0, &set));
     }
 
-    fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
-        let _turn = self.turn(Op::Readlink);
+    fn readlink(&self, req: &Request, ino: INodeNo, reply: ReplyData) {
+        let Some(_turn) = self.turn(Op::Readlink, req) else { return reply.error(Errno::EIO) };
         match self.files.readlink(ino.0) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(reply_errno(&error)),
@@ -224,33 +235,36 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn mknod(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, rdev: u32, reply: ReplyEntry) {
-        let _turn = self.turn(Op::Mknod);
+        let Some(_turn) = self.turn(Op::Mknod, req) else { return reply.error(Errno::EIO) };
         let Some(kind) = Kind::from_mode(mode).or((mode & 0o170_000 == 0).then_some(Kind::File)) else {
             return reply.error(Errno::EINVAL);
         };
         let perm = (mode & 0o7777) as u16;
-        self.reply_entry(reply, self.files.mknod(maker(req, umask), parent.0, bytes(name), kind, perm, rdev));
+        let make = |caller| self.files.mknod(caller, parent.0, bytes(name), kind, perm, rdev);
+        self.reply_entry(reply, self.make(req, umask, make));
     }
 
     fn mkdir(&self, req: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, reply: ReplyEntry) {
-        let _turn = self.turn(Op::Mkdir);
-        self.reply_entry(reply, self.files.mkdir(maker(req, umask), parent.0, bytes(name), (mode & 0o7777) as u16));
+        let Some(_turn) = self.turn(Op::Mkdir, req) else { return reply.error(Errno::EIO) };
+        let make = |caller| self.files.mkdir(caller, parent.0, bytes(name), (mode & 0o7777) as u16);
+        self.reply_entry(reply, self.make(req, umask, make));
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Unlink);
-        reply_empty(reply, self.files.unlink(caller(req), parent.0, bytes(name)));
+        let Some(_turn) = self.turn(Op::Unlink, req) else { return reply.error(Errno::EIO) };
+        reply_empty(reply, self.alter(req, |caller| self.files.unlink(caller, parent.0, bytes(name))));
     }
 
     fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Rmdir);
-        reply_empty(reply, self.files.rmdir(caller(req), parent.0, bytes(name)));
+        let Some(_turn) = self.turn(Op::Rmdir, req) else { return reply.error(Errno::EIO) };
+        reply_empty(reply, self.alter(req, |caller| self.files.rmdir(caller, parent.0, bytes(name))));
     }
 
     fn symlink(&self, req: &Request, parent: INodeNo, link_name: &OsStr, target: &Path, reply: ReplyEntry) {
-        let _turn = self.turn(Op::Symlink);
+        let Some(_turn) = self.turn(Op::Symlink, req) else { return reply.error(Errno::EIO) };
         let target = target.as_os_str().as_bytes();
-        self.reply_entry(reply, self.files.symlink(caller(req), parent.0, bytes(link_name), target));
+        let make = |caller| self.files.symlink(caller, parent.0, bytes(link_name), target);
+        self.reply_entry(reply, self.make(req, 0, make));
     }
 
     fn rename(
@@ -263,24 +277,25 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let _turn = self.turn(Op::Rename);
+        let Some(_turn) = self.turn(Op::Rename, req) else { return reply.error(Errno::EIO) };
         let Some(mode) = RenameMode::from_bits(flags.bits()) else { return reply.error(Errno::EINVAL) };
         let (from, to) = ((parent.0, bytes(name)), (newparent.0, bytes(newname)));
-        reply_empty(reply, self.files.rename(caller(req), from, to, mode));
+        reply_empty(reply, self.alter(req, |caller| self.files.rename(caller, from, to, mode)));
     }
 
     fn link(&self, req: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
-        let _turn = self.turn(Op::Link);
-        self.reply_entry(reply, self.files.link(caller(req), ino.0, newparent.0, bytes(newname)));
+        let Some(_turn) = self.turn(Op::Link, req) else { return reply.error(Errno::EIO) };
+        let make = |caller| self.files.link(caller, ino.0, newparent.0, bytes(newname));
+        self.reply_entry(reply, self.make(req, 0, make));
     }
 
-    fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let _turn = self.turn(Op::Open);
+    fn open(&self, req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let Some(_turn) = self.turn(Op::Open, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOSYS);
     }
 
-    fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let _turn = self.turn(Op::Opendir);
+    fn opendir(&self, req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let Some(_turn) = self.turn(Op::Opendir, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOSYS);
     }
 
@@ -294,9 +309,10 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        let _turn = self.turn(Op::Create);
+        let Some(_turn) = self.turn(Op::Create, req) else { return reply.error(Errno::EIO) };
         let perm = (mode & 0o7777) as u16;
-        match self.files.mknod(maker(req, umask), parent.0, bytes(name), Kind::File, perm, 0) {
+        let make = |caller| self.files.mknod(caller, parent.0, bytes(name), Kind::File, perm, 0);
+        match self.make(req, umask, make) {
             // What the kernel assumes of files it opens without asking must hold for this one too.
             Ok(attr) => {
                 reply.created(&TTL, &file_attr(&attr, 0), GENERATION, FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
@@ -307,7 +323,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
 
     fn read(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -316,7 +332,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let _turn = self.turn(Op::Read);
+        let Some(_turn) = self.turn(Op::Read, req) else { return reply.error(Errno::EIO) };
         READ_BUFFER.with_borrow_mut(|buffer| {
             let wanted = size as usize;
             if buffer.len() < wanted {
@@ -341,7 +357,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let _turn = self.turn(Op::Write);
+        let Some(_turn) = self.turn(Op::Write, req) else { return reply.error(Errno::EIO) };
         let kill_priv = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         match self.files.write(caller(req), ino.0, offset, data, kill_priv) {
             Ok(()) => reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX)),
@@ -349,23 +365,23 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn flush(&self, _req: &Request, _ino: INodeNo, _fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Flush);
+    fn flush(&self, req: &Request, _ino: INodeNo, _fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+        let Some(_turn) = self.turn(Op::Flush, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOSYS);
     }
 
-    fn fsync(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Fsync);
+    fn fsync(&self, req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        let Some(_turn) = self.turn(Op::Fsync, req) else { return reply.error(Errno::EIO) };
         reply_empty(reply, self.files.fsync(ino.0));
     }
 
-    fn fsyncdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Fsyncdir);
+    fn fsyncdir(&self, req: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        let Some(_turn) = self.turn(Op::Fsyncdir, req) else { return reply.error(Errno::EIO) };
         reply_empty(reply, self.files.fsync(ino.0));
     }
 
-    fn readdir(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        let _turn = self.turn(Op::Readdir);
+    fn readdir(&self, req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        let Some(_turn) = self.turn(Op::Readdir, req) else { return reply.error(Errno::EIO) };
         let mut added = false;
         let result = self.files.read_dir(ino.0, offset, false, &mut |entry| {
             let full =
@@ -380,8 +396,8 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn readdirplus(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectoryPlus) {
-        let _turn = self.turn(Op::Readdirplus);
+    fn readdirplus(&self, req: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectoryPlus) {
+        let Some(_turn) = self.turn(Op::Readdirplus, req) else { return reply.error(Errno::EIO) };
         let mut added = false;
         let result = self.files.read_dir(ino.0, offset, true, &mut |entry| {
             // The kernel takes no attributes of `.` and `..`, and does not count them as looked up.
@@ -401,8 +417,8 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        let _turn = self.turn(Op::Statfs);
+    fn statfs(&self, req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        let Some(_turn) = self.turn(Op::Statfs, req) else { return reply.error(Errno::EIO) };
         match self.files.statfs() {
             Ok(space) => reply.statfs(
                 space.blocks,
@@ -428,18 +444,19 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let _turn = self.turn(Op::Setxattr);
+        let Some(_turn) = self.turn(Op::Setxattr, req) else { return reply.error(Errno::EIO) };
         let mode = match flags {
             0 => XattrMode::Set,
             XATTR_CREATE => XattrMode::Create,
             XATTR_REPLACE => XattrMode::Replace,
             _ => return reply.error(Errno::EINVAL),
         };
-        reply_empty(reply, self.files.setxattr(caller(req), ino.0, bytes(name), value, mode));
+        let set = |caller| self.files.setxattr(caller, ino.0, bytes(name), value, mode);
+        reply_empty(reply, self.alter(req, set));
     }
 
-    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let _turn = self.turn(Op::Getxattr);
+    fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let Some(_turn) = self.turn(Op::Getxattr, req) else { return reply.error(Errno::EIO) };
         match self.files.getxattr(ino.0, bytes(name)) {
             Ok(value) => reply_xattr(reply, size, &value),
             Err(error) => reply.error(reply_errno(&error)),
@@ -447,7 +464,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let _turn = self.turn(Op::Listxattr);
+        let Some(_turn) = self.turn(Op::Listxattr, req) else { return reply.error(Errno::EIO) };
         match self.files.listxattr(ino.0) {
             Ok(names) => {
                 // The kernel keeps their values from ordinary users, but leaves the names to the file system.
@@ -460,13 +477,13 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
     }
 
     fn removexattr(&self, req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Removexattr);
-        reply_empty(reply, self.files.removexattr(caller(req), ino.0, bytes(name)));
+        let Some(_turn) = self.turn(Op::Removexattr, req) else { return reply.error(Errno::EIO) };
+        reply_empty(reply, self.alter(req, |caller| self.files.removexattr(caller, ino.0, bytes(name))));
     }
 
     fn ioctl(
         &self,
-        _req: &Request,
+        req: &Request,
         _ino: INodeNo,
         _fh: FileHandle,
         _flags: IoctlFlags,
@@ -475,7 +492,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _out_size: u32,
         reply: ReplyIoctl,
     ) {
-        let _turn = self.turn(Op::Other);
+        let Some(_turn) = self.turn(Op::Other, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOTTY);
     }
 
@@ -489,13 +506,13 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let _turn = self.turn(Op::Fallocate);
+        let Some(_turn) = self.turn(Op::Fallocate, req) else { return reply.error(Errno::EIO) };
         let Some(how) = Falloc::from_bits(mode.cast_unsigned()) else { return reply.error(Errno::EOPNOTSUPP) };
         reply_empty(reply, self.files.fallocate(caller(req), ino.0, offset, length, how));
     }
 
-    fn lseek(&self, _req: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
-        let _turn = self.turn(Op::Lseek);
+    fn lseek(&self, req: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        let Some(_turn) = self.turn(Op::Lseek, req) else { return reply.error(Errno::EIO) };
         let what = match whence {
             SEEK_DATA => Whence::Data,
             SEEK_HOLE => Whence::Hole,
@@ -521,7 +538,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        let _turn = self.turn(Op::CopyFileRange);
+        let Some(_turn) = self.turn(Op::CopyFileRange, req) else { return reply.error(Errno::EIO) };
         let (from, to) = ((ino_in.0, offset_in), (ino_out.0, offset_out));
         match self.files.copy_range(caller(req), from, to, len.min(MAX_COPY_BYTES)) {
             Ok(copied) => reply.written(u32::try_from(copied).unwrap_or(u32::MAX)),
@@ -529,19 +546,19 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         }
     }
 
-    fn access(&self, _req: &Request, _ino: INodeNo, _mask: fuser::AccessFlags, reply: ReplyEmpty) {
-        let _turn = self.turn(Op::Other);
+    fn access(&self, req: &Request, _ino: INodeNo, _mask: fuser::AccessFlags, reply: ReplyEmpty) {
+        let Some(_turn) = self.turn(Op::Other, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOSYS);
     }
 
-    fn bmap(&self, _req: &Request, _ino: INodeNo, _blocksize: u32, _idx: u64, reply: fuser::ReplyBmap) {
-        let _turn = self.turn(Op::Other);
+    fn bmap(&self, req: &Request, _ino: INodeNo, _blocksize: u32, _idx: u64, reply: fuser::ReplyBmap) {
+        let Some(_turn) = self.turn(Op::Other, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOSYS);
     }
 
     fn poll(
         &self,
-        _req: &Request,
+        req: &Request,
         _ino: INodeNo,
         _fh: FileHandle,
         _ph: fuser::PollNotifier,
@@ -549,7 +566,7 @@ impl<F: Files + ?Sized> Filesystem for Adapter<F> {
         _flags: fuser::PollFlags,
         reply: fuser::ReplyPoll,
     ) {
-        let _turn = self.turn(Op::Other);
+        let Some(_turn) = self.turn(Op::Other, req) else { return reply.error(Errno::EIO) };
         reply.error(Errno::ENOSYS);
     }
 }

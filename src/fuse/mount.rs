@@ -26,6 +26,27 @@ pub struct Mounted {
 }
 
 impl Mounted {
+    /// A mount that another process made, by what the kernel calls it: its number and its device. Whether it is still there
+    /// is found out by whoever does something with it.
+    ///
+    /// # Errors
+    /// What reading the mount table says.
+    pub fn known(id: u32, device: &str, mount_point: &Path, tag: &str) -> io::Result<Self> {
+        let table = MountTable::read()?;
+        let entry = table.entries().iter().find(|entry| entry.id == id && entry.device == device).cloned();
+        let gone = || MountEntry {
+            id,
+            parent: 0,
+            device: device.to_owned(),
+            root: "/".into(),
+            mount_point: mount_point.to_owned(),
+            options: String::new(),
+            fs_type: FS_TYPE.into(),
+            source: format!("aether:{tag}").into(),
+        };
+        Ok(Self { entry: entry.unwrap_or_else(gone) })
+    }
+
     /// Where it is mounted.
     #[must_use]
     pub fn mount_point(&self) -> &Path {

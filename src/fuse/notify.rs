@@ -4,19 +4,24 @@
 //! are never sent by a thread that answers requests nor under a lock, but by one thread of their own, in order.
 
 use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use fuser::{INodeNo, Notifier};
 
 use crate::model::Ino;
+use crate::overlay::Files;
+
+use super::handshake;
 
 enum Message {
     Entry { parent: Ino, name: Box<[u8]> },
     Inode { ino: Ino, data: bool },
+    Ask { ino: Ino },
     Reached(Sender<()>),
 }
 
@@ -27,25 +32,10 @@ pub struct Invalidations {
 }
 
 impl Invalidations {
-    pub(super) fn start(notifier: Notifier) -> std::io::Result<Self> {
+    /// The queue, and what comes out of it.
+    pub(super) fn queue() -> (Self, Queued) {
         let (queue, messages) = unbounded();
-        thread::Builder::new().name("notifier".into()).stack_size(256 * 1024).spawn(move || {
-            for message in messages {
-                let result = match message {
-                    Message::Entry { parent, name } => notifier.inval_entry(INodeNo(parent), OsStr::from_bytes(&name)),
-                    // A negative offset leaves the pages alone; length 0 is up to the end.
-                    Message::Inode { ino, data } => notifier.inval_inode(INodeNo(ino), if data { 0 } else { -1 }, 0),
-                    Message::Reached(done) => {
-                        let _nobody_waits = done.send(());
-                        Ok(())
-                    }
-                };
-                if let Err(error) = result {
-                    log::debug!("an invalidation was refused: {error}");
-                }
-            }
-        })?;
-        Ok(Self { queue: Arc::new(queue) })
+        (Self { queue: Arc::new(queue) }, Queued(messages))
     }
 
     /// The name in this directory means something else now, or nothing.
@@ -63,6 +53,11 @@ impl Invalidations {
         self.send(Message::Inode { ino, data: true });
     }
 
+    /// Asks the kernel whether it holds this inode, which has no name, and lets it go if not.
+    pub(super) fn ask(&self, ino: Ino) {
+        self.send(Message::Ask { ino });
+    }
+
     /// Waits until the kernel has taken all that was handed in before; `false` if it did not within the time.
     /// Never called while answering a request.
     #[must_use]
@@ -75,5 +70,39 @@ impl Invalidations {
     fn send(&self, message: Message) {
         // The thread ends only with the last sender, or by a panic of `fuser`; then there is no one to tell.
         let _gone = self.queue.send(message);
+    }
+}
+
+/// What was handed in, for the thread that sends it.
+pub(super) struct Queued(Receiver<Message>);
+
+impl Queued {
+    /// Starts the thread.
+    pub fn start<F: Files + ?Sized>(self, notifier: Notifier, device: OwnedFd, files: Arc<F>) -> std::io::Result<()> {
+        let send = move || {
+            for message in self.0 {
+                let result = match message {
+                    Message::Entry { parent, name } => notifier.inval_entry(INodeNo(parent), OsStr::from_bytes(&name)),
+                    // A negative offset leaves the pages alone; length 0 is up to the end.
+                    Message::Inode { ino, data } => notifier.inval_inode(INodeNo(ino), if data { 0 } else { -1 }, 0),
+                    Message::Ask { ino } => {
+                        // `fuser` does not tell that the kernel knows no such inode.
+                        if !handshake::is_held(device.as_fd(), ino) {
+                            files.not_held(ino);
+                        }
+                        Ok(())
+                    }
+                    Message::Reached(done) => {
+                        let _nobody_waits = done.send(());
+                        Ok(())
+                    }
+                };
+                if let Err(error) = result {
+                    log::debug!("an invalidation was refused: {error}");
+                }
+            }
+        };
+        thread::Builder::new().name("notifier".into()).stack_size(256 * 1024).spawn(send)?;
+        Ok(())
     }
 }

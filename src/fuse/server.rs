@@ -5,20 +5,22 @@
 use std::fmt;
 use std::io;
 use std::num::NonZero;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use fuser::{Session, SessionACL};
+use fuser::Session;
 
 use crate::disk::Gate;
 use crate::overlay::Files;
 
 use super::adapter::Adapter;
 use super::counters::Counters;
+use super::handshake::{self, Handshake};
 use super::notify::Invalidations;
 use super::spin::Spinner;
+use super::turn::{Door, Drain, Repeats, Turns};
 
 /// How a connection is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +44,17 @@ impl Default for Config {
     }
 }
 
-/// A connection after its handshake. Dropping it ends the connection, and what is mounted of it answers ENOTCONN.
+/// A connection after its handshake. Dropping it ends the connection, and what is mounted of it answers ENOTCONN, unless
+/// somebody else has the device open.
 pub struct Server<F: Files + ?Sized> {
     session: Session<Adapter<F>>,
     counters: Arc<Counters>,
     invalidations: Invalidations,
+    door: Arc<Door>,
+    handshake: Handshake,
+    /// Whether the kernel is to be asked for what the process before did not answer.
+    resumes: bool,
+    files: Arc<F>,
 }
 
 impl<F: Files + ?Sized> fmt::Debug for Server<F> {
@@ -63,16 +71,53 @@ impl<F: Files + ?Sized> Server<F> {
     /// # Errors
     /// What the device says; `Unsupported` for a kernel that is too old.
     pub fn new(files: Arc<F>, gate: Arc<Gate>, device: OwnedFd, config: &Config) -> io::Result<Self> {
-        let counters = Arc::new(Counters::default());
-        let spinner = Spinner::new(device.try_clone()?, config.spin);
-        let adapter = Adapter { config: config.clone(), counters: Arc::clone(&counters), files, gate, spinner };
+        Self::begin(files, gate, &device, config, None)
+    }
+
+    /// Takes a connection over from a process that is gone, or that has closed its door: answers the requests that it did
+    /// not, and those to come. `repeats` hears of the former. The files must be those that were served before.
+    ///
+    /// # Errors
+    /// What the device says; when this program would agree on other things with the kernel than `agreed`.
+    pub fn take_over(
+        files: Arc<F>,
+        gate: Arc<Gate>,
+        device: &OwnedFd,
+        config: &Config,
+        agreed: &Handshake,
+        repeats: Arc<dyn Repeats>,
+    ) -> io::Result<Self> {
+        Self::begin(files, gate, device, config, Some((agreed, repeats)))
+    }
+
+    fn begin(
+        files: Arc<F>,
+        gate: Arc<Gate>,
+        device: &OwnedFd,
+        config: &Config,
+        before: Option<(&Handshake, Arc<dyn Repeats>)>,
+    ) -> io::Result<Self> {
+        let (counters, door) = (Arc::new(Counters::default()), Arc::new(Door::default()));
+        let (invalidations, queued) = Invalidations::queue();
+        let turns = Turns {
+            counters: Arc::clone(&counters),
+            gate,
+            spinner: Spinner::new(device.try_clone()?, config.spin),
+            door: Arc::clone(&door),
+            repeats: before.as_ref().map(|(_, repeats)| Arc::clone(repeats)),
+        };
+        let adapter =
+            Adapter { config: config.clone(), files: Arc::clone(&files), turns, invalidations: invalidations.clone() };
         let mut fuser_config = fuser::Config::default();
         fuser_config.n_threads = Some(config.threads.get());
         fuser_config.clone_fd = config.clone_fd;
-        // Who may enter is decided by the kernel (`allow_other`), which is why `fuser` is not asked to.
-        let session = Session::from_fd(adapter, device, SessionACL::All, fuser_config)?;
-        let invalidations = Invalidations::start(session.notifier())?;
-        Ok(Self { session, counters, invalidations })
+        let resumes = before.is_some();
+        let (session, handshake) = match before {
+            None => handshake::shake(adapter, device, fuser_config)?,
+            Some((agreed, _)) => (handshake::again(adapter, device, fuser_config, agreed)?, agreed.clone()),
+        };
+        queued.start(session.notifier(), device.try_clone()?, Arc::clone(&files))?;
+        Ok(Self { session, counters, invalidations, door, handshake, resumes, files })
     }
 
     /// Where to announce changes made behind the kernel's back.
@@ -87,11 +132,28 @@ impl<F: Files + ?Sized> Server<F> {
         Arc::clone(&self.counters)
     }
 
+    /// What was agreed with the kernel.
+    #[must_use]
+    pub fn handshake(&self) -> Handshake {
+        self.handshake.clone()
+    }
+
+    /// The way to end serving while the connection goes on.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        Drain(Arc::clone(&self.door))
+    }
+
     /// Answers requests until the last trace of the mount is gone: unmounted, and no one has a file of it open.
     ///
     /// # Errors
     /// What reading from the device says, or that a thread panicked.
     pub fn run(self) -> io::Result<()> {
+        if self.resumes {
+            handshake::resend(self.session.as_fd())?;
+            // Some may have been closed while nobody could hear of it.
+            self.files.doubtful().into_iter().for_each(|ino| self.invalidations.ask(ino));
+        }
         self.session.run()
     }
 }

@@ -125,6 +125,19 @@ pub enum Record {
         /// A number above that of every frozen inode, and of every other that was ever given out.
         next_ino: Ino,
     },
+    /// The batch is what this request of the kernel asked for. If the kernel asks again, since the answer did not reach
+    /// it, this is how it is known that it was done.
+    Served {
+        /// The connection that the request came over; each mount has its own.
+        connection: u32,
+        /// The kernel's number of the request on that connection.
+        request: u64,
+        /// The inode that the answer is about; 0 when it is about none.
+        ino: Ino,
+    },
+    /// The next name that is added to a directory gets this position in listings, for a journal that begins with a
+    /// state: who is in the middle of a listing goes on where they were.
+    NextCookie(u64),
 }
 
 impl Record {
@@ -182,6 +195,16 @@ impl Record {
                     writer.uint(value);
                 }
             }
+            Self::Served { connection, request, ino } => {
+                writer.byte(11);
+                for value in [u64::from(*connection), *request, *ino] {
+                    writer.uint(value);
+                }
+            }
+            Self::NextCookie(cookie) => {
+                writer.byte(12);
+                writer.uint(*cookie);
+            }
         }
     }
 
@@ -220,6 +243,10 @@ impl Record {
             8 => Self::Drop { ino: reader.uint()? },
             9 => Self::Totals(Totals { files: reader.uint()?, dirs: reader.uint()?, size_bytes: reader.uint()? }),
             10 => Self::Rebased { next_ino: reader.uint()? },
+            11 => {
+                Self::Served { connection: reader.uint_as("connection")?, request: reader.uint()?, ino: reader.uint()? }
+            }
+            12 => Self::NextCookie(reader.uint()?),
             _ => return Err(CodecError::Invalid("record kind")),
         })
     }

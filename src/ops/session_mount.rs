@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Catalog;
-use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Ready, RunDir, ServeSpec};
+use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Opening, Ready, Roles, RunDir, ServeSpec};
 use crate::disk::{Disk, RealDisk};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
 use crate::model::RootId;
@@ -96,8 +96,17 @@ pub fn run_here(
     let (spec, name) = prepare(cx, request, server)?;
     let shown = spec.clone();
     let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
-    let open = |spec: &ServeSpec| open_workspace(spec, Some(server.cache_bytes), base_of, fold);
+    let open =
+        |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, Some(server.cache_bytes), base_of, fold);
     Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
+}
+
+/// The keeper of a mount: holds its connection to the kernel while mount processes come and go.
+///
+/// # Errors
+/// When nobody could take the mount over.
+pub fn keep() -> Result<()> {
+    Ok(daemon::keep()?)
 }
 
 /// The mount process: serves what its standard input orders.
@@ -105,7 +114,8 @@ pub fn run_here(
 /// # Errors
 /// What went wrong, which the parent has been told too.
 pub fn serve(cache_bytes: u64) -> Result<()> {
-    Ok(daemon::serve_child(|spec| open_workspace(spec, Some(cache_bytes), base_of, fold))?)
+    let roles = Roles { exe: daemon::OWN_EXE.into(), keep: vec!["keep".into()], serve: vec!["serve".into()] };
+    Ok(daemon::serve_child(&roles, |spec, opening| open_workspace(spec, opening, Some(cache_bytes), base_of, fold))?)
 }
 
 /// What a session stands on, as the catalog says it at this moment.

@@ -12,8 +12,9 @@ use parking_lot::{Mutex, RwLock};
 use crate::model::{Attr, Ino, Place, Record, Root};
 
 use super::extents::Dead;
-use super::known::{KnownTable, Location};
+use super::known::{Hold, KnownTable, Location};
 use super::nodes::{Nodes, Stop, search};
+use super::resume::{Answered, Resumed};
 use super::state::State;
 use super::txn::{Txn, View};
 use super::{Caller, Error, Lower, Payload, Upper};
@@ -26,6 +27,7 @@ pub struct Overlay<L, U> {
     pub(super) state: RwLock<State>,
     pub(super) known: Mutex<KnownTable>,
     pub(super) journal: Mutex<Journal>,
+    pub(super) resumed: Resumed,
     read_only: AtomicBool,
 }
 
@@ -35,6 +37,8 @@ pub(super) struct Journal {
     dropped: Vec<Ino>,
     /// How often the state changed.
     pub changes: u64,
+    /// The requests that were served last.
+    answered: Answered,
 }
 
 impl<L: Lower, U: Upper> Overlay<L, U> {
@@ -112,7 +116,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         work: impl FnOnce(&mut dyn Iterator<Item = Record>) -> Result<Vec<Moved>, E>,
     ) -> Result<(), E> {
         let mut journal = self.journal.lock();
-        let moved = work(&mut self.state.read().dump())?;
+        let moved = work(&mut self.state.read().dump().chain(journal.answered.records()))?;
         journal.dropped.clear();
         if !moved.is_empty() {
             self.state.write().relocate(moved);
@@ -150,14 +154,20 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 let out = draft(&mut txn)?;
                 (out, txn.finish())
             };
-            self.commit(&mut journal, batch, payload)?;
+            self.commit(&mut journal, batch, payload, caller.request)?;
             Ok(out)
         })
     }
 
     /// Writes a batch to the journal, then lets it take effect.
-    fn commit(&self, journal: &mut Journal, batch: Vec<Record>, payload: Option<Payload<'_>>) -> Result<(), Error> {
-        self.commit_with(journal, batch, payload, |_, _| {})
+    fn commit(
+        &self,
+        journal: &mut Journal,
+        batch: Vec<Record>,
+        payload: Option<Payload<'_>>,
+        request: u64,
+    ) -> Result<(), Error> {
+        self.commit_with(journal, batch, payload, request, |_, _| {})
     }
 
     /// As [`Self::commit`]; `also` takes effect at the same moment, but is not in the journal.
@@ -166,6 +176,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         journal: &mut Journal,
         mut batch: Vec<Record>,
         payload: Option<Payload<'_>>,
+        request: u64,
         also: impl FnOnce(&mut State, &KnownTable),
     ) -> Result<(), Error> {
         if batch.is_empty() && payload.is_none() {
@@ -174,9 +185,13 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         // First: a switch may bring a number back whose inode was dropped.
         let dropped = journal.dropped.len();
         batch.splice(0..0, journal.dropped.iter().map(|&ino| Record::Drop { ino }));
+        let answered = self.resumed.answered(&batch, request);
+        batch.extend(answered.clone());
         let place = self.upper.append(&batch, payload).map_err(Error::Upper)?;
         journal.dropped.clear();
+        answered.iter().for_each(|record| journal.answered.note(record));
         batch.drain(..dropped);
+        batch.truncate(batch.len() - usize::from(answered.is_some()));
         let unnamed: Vec<Ino> = batch.iter().filter_map(unnamed_inode).collect();
         if let (Some(place), Some(payload)) = (place, payload) {
             batch.push(write_record(payload, place));
@@ -203,17 +218,22 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
 
     /// The kernel let go of look-ups; an inode without a name goes with the last one.
     pub(super) fn forget_lookups(&self, ino: Ino, count: u64) {
-        if !self.known.lock().forget(ino, count) {
+        let hold = self.known.lock().forget(ino, count);
+        if hold == Hold::Held || !is_unnamed(&self.state.read(), ino) {
             return;
         }
-        let unnamed = |state: &State| state.inodes.get(&ino).is_some_and(|inode| inode.attr.nlink == 0);
-        if !unnamed(&self.state.read()) {
-            return;
+        match hold {
+            Hold::Gone => self.drop_unnamed(ino, || !self.known.lock().holds(ino)),
+            _ => self.resumed.doubt(ino),
         }
+    }
+
+    /// Drops an inode that has no name, if nobody has come to hold it meanwhile.
+    pub(super) fn drop_unnamed(&self, ino: Ino, is_free: impl FnOnce() -> bool) {
         let mut journal = self.journal.lock();
         let mut dead = Dead::new();
         let mut state = self.state.write();
-        if unnamed(&state) && !self.known.lock().holds(ino) {
+        if is_unnamed(&state, ino) && is_free() {
             state.drop_inode(ino, &mut dead);
             journal.dropped.push(ino);
             journal.changes += 1;
@@ -237,8 +257,15 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 Err(Stop::Fail(error)) => return Err(error),
                 Err(Stop::Need(id)) => nodes.load(id)?,
                 Err(Stop::Lost(ino)) => {
-                    let shown = self.state.read().shown_dirs();
-                    let location = search(&*self.lower, &shown, ino)?.ok_or(Error::Stale)?;
+                    let (shown, rebased) = {
+                        let state = self.state.read();
+                        (state.shown_dirs(), state.rebased)
+                    };
+                    let location = match self.resumed.is_resumed() {
+                        true => self.resumed.find(&*self.lower, &shown, rebased, ino)?,
+                        false => search(&*self.lower, &shown, ino)?,
+                    };
+                    let location = location.ok_or(Error::Stale)?;
                     self.known.lock().hint(ino, location);
                 }
             }
@@ -251,18 +278,20 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
 pub struct Replay {
     state: State,
     dead: Dead,
+    answered: Answered,
 }
 
 impl Replay {
     /// A session on `root` in which nothing happened yet.
     #[must_use]
     pub fn new(root: &Root) -> Self {
-        Self { state: State::new(root), dead: Dead::new() }
+        Self { state: State::new(root), dead: Dead::new(), answered: Answered::default() }
     }
 
     /// The next batch.
     pub fn apply(&mut self, batch: Vec<Record>) {
         for record in batch {
+            self.answered.note(&record);
             self.state.apply(record, &mut self.dead);
         }
         // What died on the way is known from what lives at the end.
@@ -272,12 +301,35 @@ impl Replay {
     /// The session. Inodes without a name are dropped: nobody holds them open any more.
     pub fn finish<L: Lower, U: Upper>(mut self, lower: Arc<L>, upper: Arc<U>) -> Overlay<L, U> {
         let dropped = self.drop_orphans();
+        let journal = Journal { dropped, ..Journal::default() };
+        self.overlay(lower, upper, journal, KnownTable::default(), Resumed::default())
+    }
+
+    /// The session of a process that died, to be served on over the same connection: inodes without a name may be held
+    /// open, and everything that is there may be known to the kernel.
+    pub fn resume<L: Lower, U: Upper>(mut self, lower: Arc<L>, upper: Arc<U>, connection: u32) -> Overlay<L, U> {
+        self.answered.keep_of(connection);
+        let resumed = Resumed::new(connection, self.answered.by_request(), self.state.orphans());
+        let known = KnownTable::inherited(self.state.next_ino);
+        let journal = Journal { answered: std::mem::take(&mut self.answered), ..Journal::default() };
+        self.overlay(lower, upper, journal, known, resumed)
+    }
+
+    fn overlay<L: Lower, U: Upper>(
+        self,
+        lower: Arc<L>,
+        upper: Arc<U>,
+        journal: Journal,
+        known: KnownTable,
+        resumed: Resumed,
+    ) -> Overlay<L, U> {
         Overlay {
             lower,
             upper,
             state: RwLock::new(self.state),
-            known: Mutex::default(),
-            journal: Mutex::new(Journal { dropped, changes: 0 }),
+            known: Mutex::new(known),
+            journal: Mutex::new(journal),
+            resumed,
             read_only: AtomicBool::new(false),
         }
     }
@@ -285,7 +337,13 @@ impl Replay {
     /// The places of the upper that the session refers to, with their lengths in bytes, in no order.
     #[must_use]
     pub fn live(&self) -> Vec<(Place, u64)> {
-        self.state.places()
+        self.state.places(false)
+    }
+
+    /// The same when the session is to be [resumed](Self::resume).
+    #[must_use]
+    pub fn live_when_resumed(&self) -> Vec<(Place, u64)> {
+        self.state.places(true)
     }
 
     fn drop_orphans(&mut self) -> Vec<Ino> {
@@ -295,6 +353,10 @@ impl Replay {
         }
         orphans
     }
+}
+
+fn is_unnamed(state: &State, ino: Ino) -> bool {
+    state.inodes.get(&ino).is_some_and(|inode| inode.attr.nlink == 0)
 }
 
 /// Data that was moved: where it was, how long it is in bytes, where it is now.

@@ -23,6 +23,8 @@ pub struct Caller {
     pub umask: u16,
     /// The time that the operation happens at.
     pub now: Timestamp,
+    /// The kernel's number of the request, if doing it twice would not be the same as doing it once; else 0.
+    pub request: u64,
 }
 
 /// A time to set.
@@ -144,6 +146,28 @@ pub trait Files: Send + Sync + 'static {
     fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Attr, Error>;
     /// The kernel dropped `count` look-ups of the inode.
     fn forget(&self, ino: Ino, count: u64);
+    /// Whether a request with this number ([`Caller::request`]) was done by a process before this one, on the same
+    /// connection, and the inode that its answer is about; 0 if it is about none.
+    fn served(&self, request: u64) -> Option<Ino> {
+        let _ = request;
+        None
+    }
+    /// Answers for an inode which the kernel was to be told of by the process before: counts as a look-up.
+    ///
+    /// # Errors
+    /// As [`Self::getattr`].
+    fn recall(&self, ino: Ino) -> Result<Attr, Error> {
+        self.getattr(ino)
+    }
+    /// Inodes without a name of which only the kernel knows whether it holds them, since it was told of them by the process
+    /// before. Each is returned once; the kernel is to be asked, and [`Self::not_held`] to be called if it does not.
+    fn doubtful(&self) -> Vec<Ino> {
+        Vec::new()
+    }
+    /// The kernel does not hold this inode.
+    fn not_held(&self, ino: Ino) {
+        let _ = ino;
+    }
     /// # Errors
     /// [`Error::Stale`] for an inode that is not there.
     fn getattr(&self, ino: Ino) -> Result<Attr, Error>;

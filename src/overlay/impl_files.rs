@@ -16,6 +16,22 @@ impl<L: Lower + 'static, U: Upper + 'static> Files for Overlay<L, U> {
         self.forget_lookups(ino, count);
     }
 
+    fn served(&self, request: u64) -> Option<Ino> {
+        self.already_served(request)
+    }
+
+    fn recall(&self, ino: Ino) -> Result<Attr, Error> {
+        self.do_recall(ino)
+    }
+
+    fn doubtful(&self) -> Vec<Ino> {
+        self.take_doubtful()
+    }
+
+    fn not_held(&self, ino: Ino) {
+        Self::not_held(self, ino);
+    }
+
     fn getattr(&self, ino: Ino) -> Result<Attr, Error> {
         self.view(|view| view.attr(ino))
     }

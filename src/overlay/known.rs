@@ -29,15 +29,33 @@ struct Known {
 /// `leaf` of an inode that has no place in the base.
 const NO_LEAF: u32 = u32::MAX;
 
+/// Whether the kernel still holds an inode that it has taken look-ups back of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Look-ups are left.
+    Held,
+    /// None is.
+    Gone,
+    /// Look-ups were counted by the process before, so only the kernel knows.
+    Unknown,
+}
+
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct KnownTable {
+    /// Inodes below this number may have been looked up in a process before this one.
+    inherited_below: Ino,
     inodes: FxHashMap<Ino, Known>,
     leaves: Vec<NodeId>,
     leaf_numbers: FxHashMap<NodeId, u32>,
 }
 
 impl KnownTable {
+    /// The table of a process that takes over a connection, on which all inodes below this number may be known.
+    pub fn inherited(below: Ino) -> Self {
+        Self { inherited_below: below, ..Self::default() }
+    }
+
     /// Counts a look-up of an inode; `location` is where the base has it, if it does.
     pub fn count(&mut self, ino: Ino, location: Option<Location>) {
         let (parent, leaf, index) = match location {
@@ -65,20 +83,26 @@ impl KnownTable {
         Some(Location { parent: known.parent, leaf, index: known.index })
     }
 
-    /// Takes look-ups back; `true` if none is left.
-    pub fn forget(&mut self, ino: Ino, count: u64) -> bool {
-        let Some(known) = self.inodes.get_mut(&ino) else { return true };
+    /// Takes look-ups back.
+    pub fn forget(&mut self, ino: Ino, count: u64) -> Hold {
+        let none_left = if ino < self.inherited_below { Hold::Unknown } else { Hold::Gone };
+        let Some(known) = self.inodes.get_mut(&ino) else { return none_left };
         known.lookups = known.lookups.saturating_sub(count);
-        let gone = known.lookups == 0;
-        if gone {
-            self.inodes.remove(&ino);
+        if known.lookups > 0 {
+            return Hold::Held;
         }
-        gone
+        self.inodes.remove(&ino);
+        none_left
     }
 
-    /// Whether the kernel holds the inode.
+    /// The kernel said that it does not hold the inode.
+    pub fn released(&mut self, ino: Ino) {
+        self.inodes.remove(&ino);
+    }
+
+    /// Whether the kernel holds the inode, as far as that is known.
     pub fn holds(&self, ino: Ino) -> bool {
-        self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
+        ino < self.inherited_below || self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
     }
 
     /// Whether anything is remembered of the inode.

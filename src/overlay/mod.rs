@@ -19,6 +19,7 @@ mod links;
 mod list_ops;
 mod lower;
 mod nodes;
+mod resume;
 mod snapshot;
 mod state;
 mod switch;

@@ -121,6 +121,8 @@ impl State {
                 self.next_ino = self.next_ino.max(next_ino);
                 self.first_new_ino = self.first_new_ino.max(next_ino);
             }
+            Record::NextCookie(cookie) => self.next_cookie = cookie.max(FIRST_ADDED_COOKIE),
+            Record::Served { .. } => {}
         }
     }
 
@@ -141,9 +143,10 @@ impl State {
         self.inodes.values().filter(|inode| inode.attr.nlink == 0).map(|inode| inode.attr.ino).collect()
     }
 
-    /// The places that inodes with a name refer to, with their lengths in bytes.
-    pub fn places(&self) -> Vec<(Place, u64)> {
-        let files = self.inodes.values().filter(|inode| inode.attr.nlink > 0).filter_map(|inode| inode.file());
+    /// The places that inodes refer to, with their lengths in bytes; those without a name count if they are kept.
+    pub fn places(&self, keep_orphans: bool) -> Vec<(Place, u64)> {
+        let kept = self.inodes.values().filter(|inode| keep_orphans || inode.attr.nlink > 0);
+        let files = kept.filter_map(|inode| inode.file());
         let extents = files.flat_map(|file| file.extents.iter());
         extents
             .filter_map(|(_, len, extent)| match extent {
@@ -162,13 +165,15 @@ impl State {
             name: name.clone(),
             value: None,
         });
-        let inodes = inos.into_iter().flat_map(|ino| dump_inode(&self.inodes[&ino]));
+        let mut next_cookie = FIRST_ADDED_COOKIE;
+        let inodes = inos.into_iter().flat_map(move |ino| dump_inode(&self.inodes[&ino], &mut next_cookie));
         // The highest number that was ever given out, so that none is given twice.
         let last = self.next_ino.saturating_sub(1);
         let given =
             (last >= self.first_new_ino && !self.inodes.contains_key(&last)).then_some(Record::Drop { ino: last });
         let rebased = Record::Rebased { next_ino: self.first_new_ino };
-        gone.chain([rebased]).chain(inodes).chain(given).chain(std::iter::once(Record::Totals(self.totals)))
+        let last = [Record::NextCookie(self.next_cookie), Record::Totals(self.totals)];
+        gone.chain([rebased]).chain(inodes).chain(given).chain(last)
     }
 
     /// Whether nothing differs from the base that the session stands on.
@@ -200,6 +205,7 @@ impl State {
             Record::Write { ino, .. } | Record::Zero { ino, .. } => (*ino, true),
             Record::Xattr { ino, .. } => (*ino, false),
             Record::Totals(_) | Record::Rebased { .. } | Record::Drop { .. } => return,
+            Record::Served { .. } | Record::NextCookie(_) => return,
         };
         *self.touched.entry(ino).or_default() |= data;
     }
@@ -282,7 +288,7 @@ fn set_xattr(inode: &mut Inode, name: Box<[u8]>, value: Option<Box<[u8]>>) {
     inode.xattrs = if map.is_empty() { None } else { Some(Arc::new(map)) };
 }
 
-fn dump_inode(inode: &Inode) -> Vec<Record> {
+fn dump_inode(inode: &Inode, next_cookie: &mut u64) -> Vec<Record> {
     let ino = inode.attr.ino;
     let mut out = vec![Record::Inode(Box::new(inode.record()))];
     for (name, value) in inode.xattrs.iter().flat_map(|map| map.iter()) {
@@ -306,13 +312,13 @@ fn dump_inode(inode: &Inode) -> Vec<Record> {
                 out.push(out[0].clone());
             }
         }
-        InodeBody::Dir(dir) => dump_dir(ino, dir, &mut out),
+        InodeBody::Dir(dir) => dump_dir(ino, dir, next_cookie, &mut out),
         InodeBody::Symlink(_) | InodeBody::Special => {}
     }
     out
 }
 
-fn dump_dir(ino: Ino, dir: &DirData, out: &mut Vec<Record>) {
+fn dump_dir(ino: Ino, dir: &DirData, next_cookie: &mut u64, out: &mut Vec<Record>) {
     use super::inode::Dentry;
     let mut hidden: Vec<_> = dir.names.iter().filter(|(_, dentry)| !is_added(dentry)).collect();
     hidden.sort_unstable_by_key(|(name, _)| *name);
@@ -322,8 +328,12 @@ fn dump_dir(ino: Ino, dir: &DirData, out: &mut Vec<Record>) {
             out.push(Record::Link { parent: ino, name: name.clone(), ino: target, kind });
         }
     }
-    for name in dir.added.names() {
+    for (cookie, name) in dir.added.from(0) {
         if let Some(Dentry::Link { ino: target, kind, .. }) = dir.names.get(name) {
+            if cookie != *next_cookie {
+                out.push(Record::NextCookie(cookie));
+            }
+            *next_cookie = cookie + 1;
             out.push(Record::Link { parent: ino, name: name.clone(), ino: *target, kind: *kind });
         }
     }

@@ -11,7 +11,8 @@ use aether::store::Store;
 use super::{Bench, status};
 use crate::generated::memory::MemoryUpper;
 
-const CALLER: Caller = Caller { uid: 0, gid: 0, umask: 0, now: Timestamp { secs: 1_800_000_000, nanos: 5 } };
+const CALLER: Caller =
+    Caller { uid: 0, gid: 0, umask: 0, now: Timestamp { secs: 1_800_000_000, nanos: 5 }, request: 0 };
 
 struct Session {
     overlay: Arc<Overlay<Store, MemoryUpper>>,

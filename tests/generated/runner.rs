@@ -134,7 +134,7 @@ impl<F: Files> Runner<F> {
 
     /// Carries one operation out.
     pub fn run(&mut self, step: usize, op: &Op) -> Outcome {
-        let caller = Caller { uid: 0, gid: 0, umask: 0, now: time_of(step) };
+        let caller = Caller { uid: 0, gid: 0, umask: 0, now: time_of(step), request: 0 };
         match op {
             Op::Mknod { .. } | Op::Mkdir { .. } | Op::Symlink { .. } | Op::Link { .. } => self.run_make(caller, op),
             Op::Unlink { at } => {

@@ -68,7 +68,7 @@ impl Memory {
 }
 
 fn caller() -> Caller {
-    Caller { uid: 0, gid: 0, umask: 0, now: Timestamp::new(1, 0) }
+    Caller { uid: 0, gid: 0, umask: 0, now: Timestamp::new(1, 0), request: 0 }
 }
 
 impl State {

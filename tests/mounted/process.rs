@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use aether::daemon::control::{Reply, Request};
 use aether::daemon::{
-    Connection, Failure, MountRecord, MountState, ProcessId, Ready, RunDir, ServeSpec, Workspace, clean_stale, kill,
-    mount_of, mounts, serve_child, spawn, unmount,
+    Connection, Failure, MountRecord, MountState, Opening, ProcessId, Ready, Roles, RunDir, ServeSpec, Workspace,
+    clean_stale, keep, kill, mount_of, mounts, serve_child, spawn, unmount,
 };
 use aether::fuse::{How, MountOptions, MountTable};
 use aether::overlay::Files;
@@ -55,7 +55,7 @@ impl Workspace for Scratch {
     }
 }
 
-fn open(spec: &ServeSpec) -> Result<Scratch, Failure> {
+fn open(spec: &ServeSpec, _opening: Opening) -> Result<Scratch, Failure> {
     match spec.what["do"].as_str() {
         Some("refuse") => return Err(Failure::new("no-such-session", "there is none\u{1b}").hint("make one")),
         Some("die") => std::process::exit(7),
@@ -69,19 +69,28 @@ fn open(spec: &ServeSpec) -> Result<Scratch, Failure> {
     })
 }
 
+/// How this test program is started again: by a shell, which moves the pipe for the answer out of the way.
+fn roles() -> Roles {
+    let own = std::env::current_exe().unwrap();
+    let args = |role: &str| {
+        let script = format!("AETHER_TEST_ENTRY={role} exec \"$0\" \"$@\" 3>&1 >/dev/null");
+        let entry = "process::entry_of_the_process_that_is_started_again";
+        ["-c", &script, own.to_str().unwrap(), "--exact", entry, "--nocapture"].map(str::to_owned).to_vec()
+    };
+    Roles { exe: "/bin/sh".into(), keep: args("keep"), serve: args("serve") }
+}
+
 /// Not a test of its own: what the test program runs when [`Daemon::try_start`] has started it again.
 #[test]
 #[allow(clippy::disallowed_methods)]
 fn entry_of_the_process_that_is_started_again() {
-    if std::env::var_os("AETHER_TEST_ENTRY").is_none() {
-        return;
-    }
+    let Some(role) = std::env::var_os("AETHER_TEST_ENTRY") else { return };
     // SAFETY: the shell that started this program made the descriptor for it, and nothing else knows of it.
     let pipe = unsafe { OwnedFd::from_raw_fd(3) };
     // Standard output belonged to the test harness, which writes to it.
     rustix::stdio::dup2_stdout(&pipe).unwrap();
     drop(pipe);
-    let result = serve_child(open);
+    let result = if role == "keep" { keep() } else { serve_child(&roles(), open) };
     std::process::exit(i32::from(result.is_err()));
 }
 
@@ -125,11 +134,9 @@ impl Daemon {
     }
 
     fn try_start(&self, what: Value, limit: Duration) -> Result<Ready, Failure> {
-        let own = std::env::current_exe().unwrap();
-        let script = "AETHER_TEST_ENTRY=1 exec \"$0\" \"$@\" 3>&1 >/dev/null";
-        let entry = "process::entry_of_the_process_that_is_started_again";
-        let args = ["-c", script, own.to_str().unwrap(), "--exact", entry, "--nocapture"];
-        spawn(Path::new("/bin/sh"), &args, &self.spec(what), limit)
+        let Roles { exe, serve, .. } = roles();
+        let args: Vec<&str> = serve.iter().map(String::as_str).collect();
+        spawn(&exe, &args, &self.spec(what), limit)
     }
 
     pub fn record(&self) -> MountRecord {
@@ -268,8 +275,12 @@ fn a_killed_process_leaves_a_mount_that_is_recognised_and_cleaned_up() {
     }
     let (daemon, _) = Daemon::started();
     let record = daemon.record();
+    // Each of the two would start the other again, if it could.
+    record.process.signal(Signal::STOP).unwrap();
+    let keeper = record.keeper.as_ref().unwrap();
+    keeper.signal(Signal::KILL).unwrap();
     record.process.signal(Signal::KILL).unwrap();
-    assert!(record.process.wait_end(SOON));
+    assert!(keeper.wait_end(SOON) && record.process.wait_end(SOON));
     assert!(daemon.is_mounted());
     assert_eq!(fs::read_dir(&daemon.point).unwrap_err().raw_os_error(), Some(107), "ENOTCONN");
     assert_eq!(daemon.state(), MountState::Dead);

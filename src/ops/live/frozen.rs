@@ -15,9 +15,18 @@ pub struct NoUpper {
     data_dir: PathBuf,
 }
 
-/// The file system of a frozen tree.
-pub(super) fn overlay(store: Arc<Store>, data_dir: PathBuf, root: &Root) -> Overlay<Store, NoUpper> {
-    let overlay = Replay::new(root).finish(store, Arc::new(NoUpper { data_dir }));
+/// The file system of a frozen tree, for a new connection or for one that another process served.
+pub(super) fn overlay(
+    store: Arc<Store>,
+    data_dir: PathBuf,
+    root: &Root,
+    resumed: Option<u32>,
+) -> Overlay<Store, NoUpper> {
+    let (replay, upper) = (Replay::new(root), Arc::new(NoUpper { data_dir }));
+    let overlay = match resumed {
+        None => replay.finish(store, upper),
+        Some(connection) => replay.resume(store, upper, connection),
+    };
     overlay.set_read_only(true);
     overlay
 }

@@ -7,6 +7,7 @@
 //! by one transaction, which names an empty delta that is not there yet; the one before is then litter, and removed by
 //! whoever opens the session next, if not at once.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +35,25 @@ pub struct OpenSession {
     pub(super) disk: Arc<dyn Disk>,
     /// The session's directory.
     pub(super) dir: PathBuf,
-    _lock: File,
+    lock: Lock,
+}
+
+/// The session's lock.
+#[derive(Debug)]
+enum Lock {
+    /// Taken by this process.
+    Own(File),
+    /// Taken by a process before, and kept by whoever started this one.
+    Inherited(OwnedFd),
+}
+
+/// A session that a process before this one served, which is gone while the kernel's connection goes on.
+#[derive(Debug)]
+pub struct Resume {
+    /// The lock of the session, as [`OpenSession::lock_descriptor`] gave it.
+    pub lock: OwnedFd,
+    /// The connection.
+    pub connection: u32,
 }
 
 /// What a session's delta lies on, as the catalog says it.
@@ -90,13 +109,37 @@ pub fn open_session<E: From<LiveError>>(
     base: impl FnOnce() -> Result<SessionBase, E>,
 ) -> Result<OpenSession, E> {
     let dir = session_dir(data_dir, id);
-    let lock = lock(&**disk, &dir, id)?;
+    let lock = Lock::Own(lock(&**disk, &dir, id)?);
     let place = base()?;
     let base = store.root(place.root).map_err(LiveError::from)?;
     remove_deltas(&**disk, &dir, |number| number < place.delta)?;
-    let (delta, replay) = open_delta(disk, data_dir, &delta_dir(&dir, place.delta), &base)?;
+    let (delta, replay) = open_delta(disk, data_dir, &delta_dir(&dir, place.delta), &base, Settings::default())?;
+    delta.keep_only(replay.live()).map_err(LiveError::from)?;
     let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
-    Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir, _lock: lock })
+    Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir, lock })
+}
+
+/// Opens a session where a process before left it, without anybody else having had it in between.
+///
+/// # Errors
+/// As [`open_session`].
+pub fn resume_session<E: From<LiveError>>(
+    disk: &Arc<dyn Disk>,
+    data_dir: &Path,
+    id: &str,
+    store: Arc<Store>,
+    base: impl FnOnce() -> Result<SessionBase, E>,
+    before: Resume,
+) -> Result<OpenSession, E> {
+    let dir = session_dir(data_dir, id);
+    let place = base()?;
+    let base = store.root(place.root).map_err(LiveError::from)?;
+    let settings = Settings { same_boot: true, ..Settings::default() };
+    let (delta, replay) = open_delta(disk, data_dir, &delta_dir(&dir, place.delta), &base, settings)?;
+    delta.keep_only(replay.live_when_resumed()).map_err(LiveError::from)?;
+    let overlay = Arc::new(replay.resume(store, Arc::new(delta), before.connection));
+    let lock = Lock::Inherited(before.lock);
+    Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir, lock })
 }
 
 /// Removes deltas that the catalog does not name any more.
@@ -117,6 +160,18 @@ fn remove_deltas(disk: &dyn Disk, dir: &Path, is_litter: impl Fn(u64) -> bool) -
 }
 
 impl OpenSession {
+    /// The session's lock, for a process to hold that outlives this one.
+    ///
+    /// # Errors
+    /// When there are too many descriptors.
+    pub fn lock_descriptor(&self) -> Result<Option<OwnedFd>, LiveError> {
+        let lock = match &self.lock {
+            Lock::Own(file) => file.descriptor(),
+            Lock::Inherited(descriptor) => descriptor.try_clone().map(Some),
+        };
+        lock.map_err(|source| LiveError::Io { path: "lock".into(), source })
+    }
+
     /// Makes changes durable as they come, and keeps the journal short, from now on.
     ///
     /// # Errors
@@ -171,10 +226,16 @@ fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
     }
 }
 
-fn open_delta(disk: &Arc<dyn Disk>, data_dir: &Path, dir: &Path, base: &Root) -> Result<(Delta, Replay), LiveError> {
+fn open_delta(
+    disk: &Arc<dyn Disk>,
+    data_dir: &Path,
+    dir: &Path,
+    base: &Root,
+    settings: Settings,
+) -> Result<(Delta, Replay), LiveError> {
     let mut replay = Replay::new(base);
     let delta = match Delta::exists(&**disk, dir)? {
-        true => Delta::open(disk, dir, Settings::default(), &mut |batch| {
+        true => Delta::open(disk, dir, settings, &mut |batch| {
             replay.apply(batch);
             Ok(())
         })?,
@@ -183,9 +244,8 @@ fn open_delta(disk: &Arc<dyn Disk>, data_dir: &Path, dir: &Path, base: &Root) ->
             for above in [&data_dir.join("sessions"), data_dir] {
                 disk.sync_dir(above).map_err(|source| LiveError::Io { path: above.to_owned(), source })?;
             }
-            Delta::create(disk, dir, Settings::default())?
+            Delta::create(disk, dir, settings)?
         }
     };
-    delta.keep_only(replay.live())?;
     Ok((delta, replay))
 }

@@ -1,6 +1,7 @@
 //! What a mount process serves: a session with its delta, or a frozen tree that nobody can change.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::daemon::control::{Reply, Request};
-use crate::daemon::{Connection, Failure, ServeSpec, Workspace};
+use crate::daemon::{Connection, Failure, Opening, ServeSpec, Workspace};
 use crate::delta::Delta;
 use crate::disk::{Disk, Gate, GatedDisk, RealDisk};
 use crate::model::{ObjectId, RootId};
@@ -17,7 +18,7 @@ use crate::overlay::{Files, Overlay, Snapshot};
 use crate::store::Store;
 
 use super::open::SessionBase;
-use super::{LiveError, LiveTree, OpenSession, open_session, open_store};
+use super::{LiveError, LiveTree, OpenSession, Resume, open_session, open_store, resume_session};
 
 /// How many snapshots are kept for those who look at the session; the oldest go first.
 const MAX_SNAPSHOTS: usize = 4;
@@ -82,6 +83,7 @@ impl std::fmt::Debug for SessionWorkspace {
 /// [`Failure`] when it is damaged, in use, or not there.
 pub fn open_workspace(
     spec: &ServeSpec,
+    opening: Opening,
     cache_bytes: Option<u64>,
     base: impl FnOnce(&Path, &str) -> Result<SessionBase, Failure>,
     fold: fn(&Path, &str, &SessionBase, RootId) -> Result<bool, Failure>,
@@ -94,7 +96,16 @@ pub fn open_workspace(
     let mut fold_here: Fold = Box::new(|_, _| Ok(false));
     let served = match what {
         What::Session { id } => {
-            let session = open_session(&disk, &spec.data_dir, &id, store, || base(&spec.data_dir, &id))?;
+            let (dir, base) = (&spec.data_dir, || base(&spec.data_dir, &id));
+            let session = match opening.before.map(|heirlooms| heirlooms.into_iter().next()) {
+                None => open_session(&disk, dir, &id, store, base)?,
+                Some(Some(lock)) => {
+                    let before = Resume { lock, connection: opening.connection };
+                    resume_session(&disk, dir, &id, store, base, before)?
+                }
+                Some(None) => return Err(Failure::new("spec", "the lock of the session was not kept")),
+            };
+            session.overlay.begin_connection(opening.connection);
             session.overlay.set_read_only(spec.options.read_only);
             session.keep_up()?;
             let data_dir = spec.data_dir.clone();
@@ -104,7 +115,8 @@ pub fn open_workspace(
         What::Tree { root } => {
             let id = ObjectId::from_hex(&root).ok_or_else(|| Failure::new("spec", "the root is no hash"))?;
             let root = store.root(RootId(id)).map_err(LiveError::from)?;
-            Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root)))
+            let resumed = opening.before.map(|_| opening.connection);
+            Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root, resumed)))
         }
     };
     Ok(SessionWorkspace { served, fold: fold_here, gate, snapshots: Mutex::default() })
@@ -172,6 +184,13 @@ impl Workspace for SessionWorkspace {
         Arc::clone(&self.gate)
     }
 
+    fn heirlooms(&self) -> Result<Vec<OwnedFd>, Failure> {
+        match &self.served {
+            Served::Session(session) => Ok(session.lock_descriptor()?.into_iter().collect()),
+            Served::Tree(_) => Ok(Vec::new()),
+        }
+    }
+
     fn connected(&self, _connection: &Connection) {}
 
     fn control(&self, request: Request) -> Result<Reply, Failure> {
@@ -180,6 +199,14 @@ impl Workspace for SessionWorkspace {
             "read" => self.read(&request),
             "seal" => self.seal(),
             verb => Err(Failure::new("control-protocol", format!("`{}` is no request", verb.escape_debug()))),
+        }
+    }
+
+    fn hand_over(&self) -> Result<(), Failure> {
+        match &self.served {
+            // Folding would put the session on another tree, under the feet of the kernel and of open files.
+            Served::Session(session) => Ok(session.close()?),
+            Served::Tree(_) => Ok(()),
         }
     }
 

@@ -51,7 +51,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         if self.is_read_only() {
             return Err(Error::ReadOnly);
         }
-        self.commit_with(journal, records, None, |state, known| {
+        self.commit_with(journal, records, None, 0, |state, known| {
             // The kernel came to know them a moment ago: whoever it was for has them open.
             for (ino, inode) in unknown {
                 if known.holds(ino) && !state.inodes.contains_key(&ino) {
