@@ -38,6 +38,8 @@ mod semantics;
 mod space;
 #[path = "mounted/syscalls.rs"]
 mod syscalls;
+#[path = "mounted/takeover.rs"]
+mod takeover;
 #[path = "mounted/unmounting.rs"]
 mod unmounting;
 #[path = "mounted/users.rs"]

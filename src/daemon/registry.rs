@@ -94,7 +94,13 @@ impl MountRecord {
     /// Whether it is served, or soon will be again.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.process.is_alive() || self.keeper.as_ref().is_some_and(ProcessId::is_alive)
+        self.process.is_alive() || self.is_kept()
+    }
+
+    /// Whether the mount would outlive the process that serves it.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.keeper.as_ref().is_some_and(ProcessId::is_alive)
     }
 
     /// The record as it is now, after another process may have taken over; `None` if it is gone.
@@ -150,7 +156,7 @@ impl MountRecord {
         let end = Instant::now() + TAKE_OVER_LIMIT;
         loop {
             match control::Client::connect(run, &self.socket()) {
-                Err(_) if self.keeper.as_ref().is_some_and(ProcessId::is_alive) && Instant::now() < end => {
+                Err(_) if self.is_kept() && Instant::now() < end => {
                     thread::sleep(LOOK);
                 }
                 result => return result,

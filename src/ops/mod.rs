@@ -33,6 +33,7 @@ pub mod session_rename;
 pub mod session_run;
 pub mod session_status;
 pub mod session_unmount;
+pub mod session_upgrade;
 pub mod source_delete;
 pub mod source_import;
 pub mod source_list;

@@ -18,6 +18,9 @@ const END_LIMIT: Duration = Duration::from_secs(600);
 /// How long a process that was killed may take to be gone.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a mount process may take to say that it is there, however busy it is.
+const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+
 /// How to unmount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -58,12 +61,17 @@ fn unmount(run: &RunDir, (record, state): (MountRecord, MountState), way: Way) -
         (MountState::Dead, _) => {}
         (_, Way::Force) => daemon::kill(run, &record, KILL_LIMIT)?,
         (_, Way::Lazy) => daemon::unmount(&record, How::Lazy, END_LIMIT)?,
+        // Whoever uses a mount that hangs is not served anyway. All that it told them was done is in the delta.
+        (MountState::Live | MountState::Detached, Way::Plain) if daemon::is_hung(run, &record, ANSWER_LIMIT) => {
+            daemon::kill(run, &record, KILL_LIMIT)?;
+        }
         (_, Way::Plain) => daemon::unmount(&record, How::Plain, END_LIMIT)?,
     }
     Ok(record.mount_point)
 }
 
-fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Result<Vec<(MountRecord, MountState)>> {
+/// The mounts that `key` names; those of the current session if it names none.
+pub(super) fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Result<Vec<(MountRecord, MountState)>> {
     let mounts = daemon::mounts(run)?;
     if let Some(key) = key {
         let path = cx.cwd.as_ref().map_or_else(|| PathBuf::from(key), |cwd| cwd.join(key));

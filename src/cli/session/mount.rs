@@ -1,5 +1,6 @@
 //! `aether session mount`, and `aether mount`
 
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::names;
 use crate::ops::session_mount::{self, Request, Server};
+use crate::ops::session_upgrade;
 use crate::ui::view::MountedView;
 
 /// Mount a session
@@ -20,7 +22,8 @@ use crate::ui::view::MountedView;
 Examples:
   aether session mount fix-login
   aether session mount --at fix-login@1
-  aether session mount --at web@1 ~/old")]
+  aether session mount --at web@1 ~/old
+  aether session mount --upgrade --all")]
 pub(crate) struct Args {
     /// The session; the current one if it is left out
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
@@ -46,6 +49,12 @@ pub(crate) struct Args {
     /// Serve in this process until the mount is gone
     #[arg(long)]
     foreground: bool,
+    /// Have running mounts served by this program from now on; those who use them notice a pause
+    #[arg(long, value_name = "MOUNT", num_args = 0.., conflicts_with_all = ["session", "dir", "at", "foreground"])]
+    upgrade: Option<Vec<OsString>>,
+    /// With `--upgrade`: everything that is mounted from this data directory
+    #[arg(long, requires = "upgrade")]
+    all: bool,
 }
 
 impl Args {
@@ -73,6 +82,17 @@ pub(crate) fn server(cx: &Cx) -> Result<Server, Error> {
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        if let Some(mounts) = &self.upgrade {
+            let exe = server(cx)?.exe;
+            let moved = match self.all {
+                true => session_upgrade::run_all(&mut cx.ops, &exe)?,
+                false => session_upgrade::run(&mut cx.ops, mounts, &exe)?,
+            };
+            for mount in moved {
+                cx.ui.show(&MountedView::new(&mount))?;
+            }
+            return Ok(Exit::DONE);
+        }
         let (foreground, server) = (self.foreground, server(cx)?);
         let request = self.request()?;
         if foreground {

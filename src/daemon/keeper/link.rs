@@ -214,7 +214,7 @@ impl Link {
 
     /// Whether the connection would live on without this process.
     pub(in crate::daemon) fn is_kept(&self) -> bool {
-        self.record.lock().keeper.as_ref().is_some_and(ProcessId::is_alive)
+        self.record.lock().is_kept()
     }
 }
 

@@ -69,7 +69,7 @@ pub fn run(cx: &Context, path_variable: Option<&std::ffi::OsStr>) -> Vec<Finding
         disk_space::check(&cx.paths.data),
         permissions::check(&cx.paths.data),
         permissions::check_runtime(&cx.paths),
-        stale::check_mounts(),
+        stale::check_mounts(&cx.paths.runtime),
         stale::check_sockets(&cx.paths.runtime),
         catalog::check(&cx.paths.data),
     ]

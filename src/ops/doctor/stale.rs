@@ -5,34 +5,73 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
+use crate::daemon::{self, MountRecord, MountState, RunDir};
 use crate::ops::mounts;
 
 use super::Finding;
 
-/// Mounts whose process is gone: the kernel answers for them with ENOTCONN.
-pub(super) fn check_mounts() -> Finding {
+/// How long a mount process may take to say that it is there.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+
+/// What is wrong with a mount.
+enum Wrong {
+    Dead,
+    Hung,
+    /// It is served, but would be gone with the process that serves it.
+    Unkept,
+}
+
+/// Mounts whose process is gone, or does not answer, or has no keeper. Those of this runtime directory are looked at
+/// through their records; a mount that hangs must not be touched. For the others, the kernel tells the dead ones.
+pub(super) fn check_mounts(runtime: &Path) -> Finding {
     const NAME: &str = "stale-mounts";
     let table = match mounts::table() {
         Ok(table) => table,
         Err(error) => return Finding::failed(NAME, error.to_string(), "mount `/proc`"),
     };
-    let mounts: Vec<&PathBuf> = table.ours().map(|entry| &entry.mount_point).collect();
-    let dead: Vec<&PathBuf> = mounts.iter().copied().filter(|path| is_dead(path)).collect();
-    match dead.as_slice() {
-        [] => Finding::good(NAME, format!("{} mounted, none of them stale", mounts.len())),
-        [path, rest @ ..] => Finding::failed(
+    // Nothing is made here, not even a directory for records.
+    let run = runtime.is_dir().then(|| RunDir::open(runtime).ok()).flatten();
+    let records = run.as_ref().and_then(|run| daemon::mounts(run).ok()).unwrap_or_default();
+    let wrong_with = |path: &Path| match records.iter().find(|(record, _)| record.mount_point == path).zip(run.as_ref())
+    {
+        Some(((record, state), run)) => wrong(record, *state, run),
+        None => is_dead(path).then_some(Wrong::Dead),
+    };
+    let all: Vec<&Path> = table.ours().map(|entry| entry.mount_point.as_path()).collect();
+    let found: Vec<(&Path, Wrong)> = all.iter().filter_map(|path| Some((*path, wrong_with(path)?))).collect();
+    let Some((path, wrong)) = found.first() else {
+        return Finding::good(NAME, format!("{} mounted, none of them stale", all.len()));
+    };
+    let (count, all, path) = (found.len(), all.len(), path.display());
+    match wrong {
+        Wrong::Dead => Finding::failed(
             NAME,
-            format!(
-                "{} of {} mounts have lost their process, `{}` for one",
-                rest.len() + 1,
-                mounts.len(),
-                path.display()
-            ),
-            format!("`aether session unmount {}`, or `umount -l {0}`", path.display()),
+            format!("{count} of {all} mounts have lost their process, `{path}` for one"),
+            format!("`aether session unmount {path}`, or `umount -l {path}`"),
         ),
+        Wrong::Hung => Finding::failed(
+            NAME,
+            format!("{count} of {all} mounts do not answer, `{path}` for one"),
+            format!("`aether session unmount --force {path}`"),
+        ),
+        Wrong::Unkept => Finding::warning(
+            NAME,
+            format!("{count} of {all} mounts have no keeper, `{path}` for one"),
+            "unmount it and mount it again, without `--foreground`, to have it outlive its process",
+        ),
+    }
+}
+
+fn wrong(record: &MountRecord, state: MountState, run: &RunDir) -> Option<Wrong> {
+    match state {
+        MountState::Dead => Some(Wrong::Dead),
+        MountState::Starting => None,
+        MountState::Live | MountState::Detached if daemon::is_hung(run, record, ANSWER_LIMIT) => Some(Wrong::Hung),
+        _ => (!record.is_kept()).then_some(Wrong::Unkept),
     }
 }
 
