@@ -104,7 +104,7 @@ pub fn serve_child<W: Workspace>(
 ) -> Result<(), Failure> {
     let broken = |error: io::Error| Failure::new("spec", format!("the order cannot be read: {error}"));
     let answer = stdout().try_clone_to_owned().map_err(|error| Failure::io(Path::new("/dev/stdout"), &error))?;
-    let input = stdin().try_clone_to_owned().map_err(|error| broken(error))?;
+    let input = stdin().try_clone_to_owned().map_err(broken)?;
     let result = match receive_order(&input) {
         Ok(Some((order, descriptors))) => go_on(&order, descriptors, input, open),
         Ok(None) => begin(roles, input, Announce::Pipe(answer.into()), open),

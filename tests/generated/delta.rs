@@ -57,6 +57,7 @@ struct Bench {
 
 fn settings(seed: u64) -> Settings {
     Settings {
+        same_boot: false,
         salt: seed,
         segment_bytes: 64 << 10,
         inline_bytes: [0, 200, 32 << 10][seed as usize % 3],

@@ -295,6 +295,21 @@ fn a_killed_process_leaves_a_mount_that_is_recognised_and_cleaned_up() {
 }
 
 #[test]
+fn a_request_that_no_process_survives_is_answered_with_an_error_and_others_are_served() {
+    if skipped() {
+        return;
+    }
+    let (daemon, _) = Daemon::started();
+    let before = daemon.record().process;
+    assert_eq!(fs::metadata(daemon.point.join("a bug")).unwrap_err().raw_os_error(), Some(5), "EIO");
+    assert_ne!(daemon.record().process, before, "the first one died of it");
+    fs::write(daemon.point.join("a"), b"x").unwrap();
+    let log = fs::read_to_string(daemon.home.join("mount.log")).unwrap();
+    assert!(log.contains("a bug: panicked") && log.contains("SIGABRT"), "{log}");
+    assert_eq!(daemon.state(), MountState::Live);
+}
+
+#[test]
 fn an_unmount_from_outside_ends_the_process() {
     if skipped() {
         return;

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,12 +21,19 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::fixture::skipped;
+use crate::users::NOBODY;
 use crate::workspace::{Mount, Workspace};
 
 const SOON: Duration = Duration::from_secs(20);
 
 /// What a takeover may take. The program under test is not optimised, and other tests run beside it.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Shown with `--nocapture`.
+#[allow(clippy::disallowed_macros)]
+fn report(what: &str, value: &dyn std::fmt::Debug) {
+    println!("{what}: {value:?}");
+}
 
 fn base(workspace: &Workspace) {
     let origin = workspace.path("origin");
@@ -126,7 +134,7 @@ fn append(file: &Path, round: u64) {
     let mut open = File::options().append(true).create(true).open(file).unwrap();
     writeln!(open, "line {round}").unwrap();
     open.sync_data().unwrap();
-    if round % 50 == 0 {
+    if round.is_multiple_of(50) {
         let lines: String = (0..=round).map(|round| format!("line {round}\n")).collect();
         assert_eq!(fs::read_to_string(file).unwrap(), lines);
     }
@@ -203,7 +211,7 @@ fn programs_go_on_while_the_server_is_killed_again_and_again() {
     }
     work.end();
     pauses.sort();
-    println!("from the kill to the next answer: median {:?}, longest {:?}", pauses[10], pauses[19]);
+    report("kill to next answer, median and longest", &(pauses[10], pauses[19]));
     assert!(pauses[10] < PAUSE, "{pauses:?}");
 
     let mut content = Vec::new();
@@ -474,7 +482,7 @@ fn when_nobody_can_take_over_the_mount_is_gone_within_two_seconds() {
     let begun = Instant::now();
     record.process.signal(Signal::KILL).unwrap();
     eventually("the mount is gone", Duration::from_secs(2), || !is_mounted(&mount));
-    println!("gone after {:?}", begun.elapsed());
+    report("gone after", &begun.elapsed());
     let error = blocked.join().unwrap();
     assert_ne!(error.kind(), ErrorKind::NotFound, "who waited gets an error, not an answer: {error}");
     assert!(record.keeper.unwrap().wait_end(SOON));
@@ -537,7 +545,7 @@ fn a_running_mount_moves_to_another_program_while_it_is_used() {
     upgrade.args(arguments).env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let begun = Instant::now();
     let output = upgrade.output().unwrap();
-    println!("the whole upgrade took {:?}", begun.elapsed());
+    report("the upgrade command took", &begun.elapsed());
     assert!(output.status.success(), "{output:?}");
     let after = record(&workspace);
     assert_ne!(after.process, before.process);
@@ -598,7 +606,75 @@ fn an_idle_mount_is_small_with_its_keeper() {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     };
     let (server, keeper) = (resident(&record.process), resident(record.keeper.as_ref().unwrap()));
-    println!("resident: server {server} KiB, keeper {keeper} KiB");
+    report("KiB of server and keeper", &(server, keeper));
     assert!(server + keeper < 16 << 10, "{server} + {keeper} KiB");
+    mount.end();
+}
+
+#[test]
+fn the_mount_of_an_ordinary_user_is_taken_over_and_taken_away() {
+    if skipped() || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let workspace = Workspace::of_nobody();
+    let origin = workspace.path("origin");
+    let shell = |script: &str| {
+        let output = workspace.shell(script).uid(NOBODY).gid(NOBODY).output().unwrap();
+        assert!(output.status.success(), "{script}: {output:?}");
+    };
+    shell("cd work; mkdir origin point; echo text >origin/file");
+    workspace.session_on(&origin);
+    workspace.aether(&["session", "mount", "session", "work/point"]);
+    shell("cd work/point; echo new >new; (exec 3<new; rm new; sleep 2; cat <&3 >kept) >/dev/null 2>&1 & sleep 0.5");
+    kill_server(&workspace);
+    shell("cd work/point; test $(cat file) = text; mkdir dir; sleep 3; test $(cat kept) = new");
+    let (catalog, away) = (workspace.path("../data/catalog.db"), workspace.path("../data/away"));
+    fs::rename(&catalog, &away).unwrap();
+    fs::create_dir(&catalog).unwrap();
+    record(&workspace).process.signal(Signal::KILL).unwrap();
+    let point = workspace.path("point");
+    eventually("the mount is gone", Duration::from_secs(2), || MountTable::read().unwrap().at(&point).is_none());
+}
+
+#[test]
+fn a_build_goes_on_and_succeeds() {
+    if skipped() {
+        return;
+    }
+    let workspace = Workspace::new();
+    let origin = workspace.path("origin");
+    fs::create_dir(&origin).unwrap();
+    let mut makefile = String::from(
+        "all: $(patsubst %.c,%.o,$(wildcard *.c))\n\tar rc all.a $^\n%.o: %.c\n\tcc -c -o $@.tmp $<\n\tmv $@.tmp $@\n",
+    );
+    makefile.push_str("clean:\n\trm -f *.o all.a\n");
+    fs::write(origin.join("Makefile"), makefile).unwrap();
+    for number in 0..120 {
+        fs::write(
+            origin.join(format!("f{number}.c")),
+            format!("#include \"all.h\"\nint f{number}(void) {{ return {number}; }}\n"),
+        )
+        .unwrap();
+    }
+    fs::write(origin.join("all.h"), "#include <stdio.h>\n").unwrap();
+    workspace.session_on(&origin);
+    let mount = workspace.mount();
+    let mut make = std::process::Command::new("make")
+        .arg("-j4")
+        .current_dir(mount.root())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut kills = 0;
+    while make.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(300));
+        kill_server(&workspace);
+        kills += 1;
+    }
+    assert!(make.wait().unwrap().success() && kills > 1, "{kills} kills");
+    let objects = fs::read_dir(mount.root())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension() == Some("o".as_ref()));
+    assert_eq!(objects.count(), 120);
     mount.end();
 }

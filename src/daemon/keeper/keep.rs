@@ -40,7 +40,7 @@ const UPGRADE_LIMIT: Duration = Duration::from_secs(5);
 /// [`Failure`] when there is no order, or when nobody could take the mount over.
 pub fn keep() -> Result<(), Failure> {
     let broken = |error: io::Error| Failure::new("keeper", format!("the order cannot be read: {error}"));
-    let talk = stdin().try_clone_to_owned().map_err(|errno| broken(errno.into()))?;
+    let talk = stdin().try_clone_to_owned().map_err(broken)?;
     // A mount process that could not mount has nothing to keep.
     let Some((order, descriptors)) = packet::receive::<KeepOrder>(&talk, true).map_err(broken)? else { return Ok(()) };
     let descriptors = Descriptors::split(descriptors).ok_or_else(|| broken(io::ErrorKind::UnexpectedEof.into()))?;
