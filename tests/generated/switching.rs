@@ -102,7 +102,7 @@ impl Bench {
                 meddled.set(true);
                 // A program changes something while the session is compared.
                 let set = SetAttr { perm: Some(0o711), mtime: Some(SetTime::Now), ..SetAttr::default() };
-                let caller = Caller { uid: 0, gid: 0, umask: 0, now: time_of(step) };
+                let caller = Caller { uid: 0, gid: 0, umask: 0, now: time_of(step), request: 0 };
                 for ino in inos.iter().chain([&ROOT_INO]) {
                     let _ = files.setattr(caller, *ino, &set);
                     let _ = files.write(caller, *ino, 3, b"meddling", false);
