@@ -41,6 +41,7 @@ pub mod source_origin;
 pub mod source_rename;
 pub mod store_gc;
 pub mod store_stats;
+pub mod store_verify;
 
 pub mod tags;
 pub mod time;

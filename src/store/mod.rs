@@ -36,6 +36,7 @@ mod read;
 pub mod refs;
 mod stats;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 #[cfg(doc)]

@@ -84,3 +84,28 @@ fn the_numbers_of_the_store_are_those_of_its_files() {
     assert_eq!(stats["stored_bytes"].as_u64().unwrap(), disk_usage(&world.data().join("objects/packs")));
     assert!(world.ok(["store", "stats"]).contains("packs"));
 }
+
+#[test]
+fn a_check_names_the_damage_and_the_paths_that_it_touches() {
+    let world = World::with_web();
+    assert_eq!(world.json(["store", "verify", "--read-data"])[0]["sound"], true);
+    fs::write(world.path("src/web/big.bin"), noise(3, 500_000)).unwrap();
+    world.ok(["source", "refresh", "web"]);
+    let packs = fs::read_dir(world.data().join("objects/packs")).unwrap().map(|entry| entry.unwrap().path());
+    let pack = packs.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = fs::read(&pack).unwrap();
+    bytes[50_000] ^= 4;
+    fs::write(&pack, bytes).unwrap();
+    assert_eq!(world.json(["store", "verify"])[0]["sound"], true, "content is not read");
+    let ended = world.run(["store", "verify", "--read-data", "--json"]);
+    assert_eq!(ended.code, 7, "{ended:?}");
+    let found: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(found["damaged_objects"].as_array().unwrap().len(), 1, "{found}");
+    let touched = found["touched"].as_array().unwrap();
+    let is_it = |place: &serde_json::Value| {
+        place["by"] == "revision" && place["name"] == "web" && place["number"] == 2 && place["path"] == "big.bin"
+    };
+    assert!(touched.iter().any(is_it), "{found}");
+    let text = world.run(["store", "verify", "--sample", "100%"]);
+    assert!(text.code == 7 && text.out.contains("revision web@2: big.bin"), "{text:?}");
+}

@@ -9,6 +9,7 @@ mod holds;
 mod round_trip;
 mod threads;
 mod tree;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;

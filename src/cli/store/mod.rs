@@ -2,6 +2,7 @@
 
 mod gc;
 mod stats;
+mod verify;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
@@ -25,6 +26,7 @@ commands! {
     Command {
         Stats(stats::Args),
         Gc(gc::Args),
+        Verify(verify::Args),
     }
 }
 

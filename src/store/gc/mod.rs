@@ -30,6 +30,8 @@ use crate::model::ObjectId;
 
 pub use condemn::NoCollection;
 
+pub(super) use marks::{ByShort, Short};
+
 use super::handle::{Inner, unless_index};
 use super::{Store, StoreError, hold};
 use marks::Marks;

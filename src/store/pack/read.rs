@@ -8,7 +8,7 @@ use crate::disk::{Disk, File, Open};
 
 use super::block::{BlockHead, Decompress, HEAD_LEN, parse_table};
 use super::footer::TRAILER_LEN;
-use super::{Block, BlockRecord, Contents, HEADER_LEN, HEADER_MAGIC, SealedBlock, VERSION, u32_at};
+use super::{Block, BlockRecord, Contents, HEADER_LEN, HEADER_MAGIC, SealedBlock, VERSION, header, u32_at};
 use crate::store::StoreError;
 
 /// An open pack.
@@ -95,6 +95,34 @@ impl Pack {
             VERSION => Ok(()),
             version if version > VERSION => Err(StoreError::NewerPack { pack: self.name.clone(), version }),
             _ => Err(self.damaged("it has no format")),
+        }
+    }
+
+    /// Checks every byte of the header.
+    pub fn check_whole_header(&self) -> Result<(), StoreError> {
+        self.check_header()?;
+        match self.array::<{ HEADER_LEN as usize }>(0)? == header() {
+            true => Ok(()),
+            false => Err(self.damaged("its header is wrong")),
+        }
+    }
+
+    /// Checks that the blocks of the footer fill the pack, and that it has the name of its footer.
+    pub fn check_frame(&self, contents: &Contents) -> Result<(), StoreError> {
+        let mut end = HEADER_LEN;
+        for record in &contents.blocks {
+            if record.offset != end {
+                return Err(self.damaged(format!("there is a gap at {end}")));
+            }
+            end = end.saturating_add((HEAD_LEN + record.head.rest_len()) as u64);
+        }
+        let (footer, name) = contents.encode(end);
+        if end + footer.len() as u64 != self.len {
+            return Err(self.damaged("its blocks do not fill it"));
+        }
+        match name == self.name {
+            true => Ok(()),
+            false => Err(self.damaged("its name is not that of its footer")),
         }
     }
 

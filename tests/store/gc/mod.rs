@@ -3,5 +3,5 @@
 mod concurrent;
 mod killed;
 mod random;
-mod scene;
+pub mod scene;
 mod simple;
