@@ -4,6 +4,7 @@
 //! Nothing is decided here that a use case could decide.
 
 mod bytes;
+mod cat;
 mod checkpoint;
 pub mod completions;
 mod config;
@@ -15,6 +16,8 @@ mod event;
 mod exit;
 mod interrupt;
 mod keep;
+mod log;
+mod ls;
 mod names;
 mod op;
 mod redo;
@@ -72,6 +75,9 @@ commands! {
         Checkpoint(checkpoint::Args),
         Status(session::status::Args),
         Diff(diff::Args),
+        Log(log::Args),
+        Ls(ls::Args),
+        Cat(cat::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),
         Unmount(session::unmount::Args),

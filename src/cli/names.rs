@@ -35,6 +35,13 @@ pub(super) fn checkpoints() -> Vec<CompletionCandidate> {
     known().unwrap_or_default().into_iter().map(candidate).collect()
 }
 
+/// Everything that is a state: sessions, checkpoints, and the newest revisions of sources.
+pub(super) fn all_states() -> Vec<CompletionCandidate> {
+    let mut all = sessions();
+    all.extend(states());
+    all
+}
+
 /// States that stay: checkpoints, and the newest revisions of sources.
 pub(super) fn states() -> Vec<CompletionCandidate> {
     let mut all = checkpoints();

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::ops::session_changes::{self, Changed, Request};
+use crate::ops::session_changes::{self, Compared, Request};
 use crate::ops::source_import::Watch;
 use crate::ops::{session_delete, session_run, trial};
 
@@ -58,7 +58,7 @@ impl Run for Args {
         let outcome = session_run::run(&mut cx.ops, Some(&name), &command, &server, &mut warn)?;
 
         let request = Request { session: Some(name.clone()), ..Request::default() };
-        let changed = session_changes::run(&mut cx.ops, &request)?;
+        let changed = session_changes::run(&mut cx.ops, &request)?.compared;
         diff::show(cx, &changed, true, false)?;
         let keep = self.keep || !self.discard && decide(cx, &changed, &name)?;
         drop(changed);
@@ -73,7 +73,7 @@ impl Run for Args {
 }
 
 /// Asks whether to keep the session. Where nobody can be asked, changes are kept: they can be discarded later.
-fn decide(cx: &Cx, changed: &Changed, name: &str) -> Result<bool, Error> {
+fn decide(cx: &Cx, changed: &Compared, name: &str) -> Result<bool, Error> {
     match (changed.changes.is_empty(), cx.ui.can_ask()) {
         (true, _) => Ok(false),
         (false, true) => Ok(cx.ui.confirm(&format!("Keep session `{name}`?"))?),

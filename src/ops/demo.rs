@@ -139,7 +139,7 @@ impl Demo<'_> {
     fn look(&mut self, name: &str) -> Result<()> {
         self.start();
         let request = session_changes::Request { session: Some(name.to_owned()), ..Default::default() };
-        let changed = session_changes::run(&mut self.cx, &request)?;
+        let changed = session_changes::run(&mut self.cx, &request)?.compared;
         let visible = changed.visible();
         let status: Vec<String> = visible
             .iter()

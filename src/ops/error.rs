@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::daemon::Failure;
-use crate::model::NameError;
+use crate::model::{BytePath, NameError};
 use crate::store::StoreError;
 use crate::{catalog, config};
 
@@ -115,6 +115,22 @@ pub enum Error {
     NotFrozen {
         /// As the user wrote it.
         text: String,
+    },
+    /// A state has nothing at a path.
+    #[error("`{state}` has no `{}`", .path.as_path().display())]
+    NoPath {
+        /// The state.
+        state: String,
+        /// The path.
+        path: BytePath,
+    },
+    /// What is at a path is no file.
+    #[error("`{}` in `{state}` is no file", .path.as_path().display())]
+    NotAFile {
+        /// The state.
+        state: String,
+        /// The path.
+        path: BytePath,
     },
     /// A path inside a tree is none.
     #[error("`{}` is no path inside a tree: {why}", .path.display())]
@@ -230,7 +246,8 @@ impl Error {
             | Self::BadTag { .. }
             | Self::BadPath { .. }
             | Self::NotForKind { .. } => Kind::Usage,
-            Self::AmbiguousTree { .. } => Kind::NotFound,
+            Self::AmbiguousTree { .. } | Self::NoPath { .. } => Kind::NotFound,
+            Self::NotAFile { .. } => Kind::Failed,
             Self::Import(error) => import_kind(error),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
@@ -260,6 +277,8 @@ impl Error {
             Self::BadPath { .. } => "bad-path",
             Self::AmbiguousTree { .. } => "ambiguous",
             Self::NotACheckpoint { .. } => "not-a-checkpoint",
+            Self::NoPath { .. } => "no-path",
+            Self::NotAFile { .. } => "not-a-file",
             Self::NotFrozen { .. } => "not-frozen",
             Self::OtherSession { .. } => "other-session",
             Self::SourceInUse { .. } => "source-in-use",
@@ -303,6 +322,7 @@ impl Error {
             }
             Self::OriginCovered { at, .. } => vec![format!("`aether session unmount {}` first", at.display())],
             Self::AmbiguousTree { .. } => vec!["write the id in place of the name".into()],
+            Self::NotAFile { .. } => vec!["`aether ls` lists what is in a directory".into()],
             Self::NotFrozen { .. } => {
                 vec!["a checkpoint is written as `SESSION@NUMBER`, a revision as `SOURCE@NUMBER`".into()]
             }
@@ -335,6 +355,7 @@ impl Error {
             | Self::Io { .. }
             | Self::BadRevision { .. }
             | Self::OtherSession { .. }
+            | Self::NoPath { .. }
             | Self::BadPath { .. }
             | Self::NotShown { .. }
             | Self::Interrupted => Vec::new(),

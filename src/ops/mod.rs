@@ -21,12 +21,14 @@ pub mod mounts;
 pub mod names;
 pub mod op_log;
 mod parallel;
+pub mod path_log;
 pub mod rules;
 pub mod seal;
 pub mod session_changes;
 pub mod session_create;
 pub mod session_delete;
 pub mod session_fork;
+pub mod session_graph;
 pub mod session_list;
 pub mod session_mount;
 pub mod session_rename;
@@ -43,9 +45,11 @@ pub mod store_gc;
 pub mod store_stats;
 pub mod store_verify;
 
+pub mod states;
 pub mod tags;
 pub mod time;
 pub mod trash;
+pub mod tree_read;
 pub mod trial;
 pub mod undo;
 

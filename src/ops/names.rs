@@ -116,6 +116,15 @@ impl Named {
         }
     }
 
+    /// The id of the source that it came from.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Session(session) | Self::Checkpoint(session, _) => session.base.source.as_deref(),
+            Self::Revision(source, _) => Some(&source.id),
+        }
+    }
+
     /// The root of a tree that never changes.
     #[must_use]
     pub fn frozen_root(&self) -> Option<RootId> {

@@ -1,18 +1,18 @@
 //! What a session changed: its state now against what it stands on.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::catalog::Session;
+use crate::catalog::{Checkpoint, Session};
 use crate::model::{BytePath, ChangeSetHash};
 
-use super::changes::{Change, FileDiff, Scope, TreeView, change_set_hash, changes, patch, visible};
+use super::Context;
+use super::changes::{Change, FileDiff, Scope, change_set_hash, changes, patch, visible};
 use super::error::Result;
 use super::import::ImportError;
-use super::live::{LiveError, SessionView};
+use super::live::LiveError;
+use super::names::Named;
 use super::rules::Globs;
-use super::session_mount::{live_mount, run_dir};
-use super::{Context, blank};
+use super::states::{self, StateView};
 
 /// What to compare.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,15 @@ pub struct Request {
     pub paths: Vec<BytePath>,
 }
 
+/// Two states and what differs between them.
+#[derive(Debug)]
+pub struct Compared {
+    /// The changes, in the order of their paths.
+    pub changes: Vec<Change>,
+    old: StateView,
+    new: StateView,
+}
+
 /// A session and its changes.
 #[derive(Debug)]
 pub struct Changed {
@@ -32,9 +41,8 @@ pub struct Changed {
     pub session: Session,
     /// Where it is mounted, if a living process serves it.
     pub mount: Option<PathBuf>,
-    /// The changes, in the order of their paths.
-    pub changes: Vec<Change>,
-    view: SessionView,
+    /// What differs from what it stands on.
+    pub compared: Compared,
 }
 
 /// One change, and how many lines it adds and takes away.
@@ -52,25 +60,66 @@ pub struct FileChange<'a> {
 /// The session is not there, or cannot be read.
 pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
     let session = cx.resolve_session(request.session.as_deref())?;
-    let run = run_dir(cx)?;
-    let store = Arc::new(cx.store()?.clone());
-    let onto = store.root(blank::onto_of(&store, &session)?).map_err(LiveError::from)?;
-    let record = live_mount(&run, &session.id)?;
-    let view = match &record {
-        Some(record) => SessionView::remote(&run, record, store, onto)?,
-        None => SessionView::own(cx, &session.id, store, onto)?,
-    };
-    let scope = if request.all { Scope::All } else { tracked(cx, &session)? };
-    let mut found = changes(&view.onto(), &view, &scope).map_err(LiveError::from)?;
-    if !request.paths.is_empty() {
-        found.retain(|change| request.paths.iter().any(|path| change.path.starts_with(path)));
-    }
-    Ok(Changed { session, mount: record.map(|record| record.mount_point), changes: found, view })
+    let (old, new) = (StateView::onto(cx, &session)?, StateView::session(cx, &session)?);
+    let mount = new.mount.clone();
+    let scope = scope(cx, request.all, session.base.source.as_deref())?;
+    Ok(Changed { session, mount, compared: compare(old, new, &scope, &request.paths)? })
 }
 
-/// Tracked paths, as the source that the session came from has them.
-fn tracked(cx: &mut Context, session: &Session) -> Result<Scope> {
-    let source = match &session.base.source {
+/// Compares any two states. Without the second one, a session is compared with what it stands on, a checkpoint with its
+/// session as it is now, and a revision with the current session.
+///
+/// # Errors
+/// What was named is not there, or cannot be read.
+pub fn between(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) -> Result<Compared> {
+    let a = states::resolve(cx, a)?;
+    let b = match (b, &a) {
+        (Some(b), _) => states::resolve(cx, b)?,
+        (None, Named::Session(session)) => {
+            let request = Request { session: Some(session.id.clone()), ..request.clone() };
+            return Ok(run(cx, &request)?.compared);
+        }
+        (None, Named::Checkpoint(session, _)) => Named::Session(session.clone()),
+        (None, Named::Revision(..)) => Named::Session(cx.resolve_session(None)?),
+    };
+    let scope = scope(cx, request.all, b.source().or(a.source()))?;
+    compare(StateView::open(cx, &a)?, StateView::open(cx, &b)?, &scope, &request.paths)
+}
+
+/// Compares a checkpoint with the one before it in its session, or with what the session began with.
+///
+/// # Errors
+/// The checkpoint cannot be read.
+pub fn of_checkpoint(
+    cx: &mut Context,
+    (session, checkpoint): &(Session, Checkpoint),
+    request: &Request,
+) -> Result<Compared> {
+    let all = cx.catalog()?.view().checkpoints(&session.id)?;
+    let old = match (all.iter().find(|other| other.number < checkpoint.number), session.parent_root) {
+        (Some(before), _) => StateView::frozen(cx, before.root)?,
+        (None, Some(root)) => StateView::frozen(cx, root)?,
+        (None, None) => StateView::onto(cx, session)?,
+    };
+    let new = StateView::frozen(cx, checkpoint.root)?;
+    let scope = scope(cx, request.all, session.base.source.as_deref())?;
+    compare(old, new, &scope, &request.paths)
+}
+
+fn compare(old: StateView, new: StateView, scope: &Scope, paths: &[BytePath]) -> Result<Compared> {
+    let mut found = changes(&old, &new, scope).map_err(LiveError::from)?;
+    if !paths.is_empty() {
+        found.retain(|change| paths.iter().any(|path| change.path.starts_with(path)));
+    }
+    Ok(Compared { changes: found, old, new })
+}
+
+/// Everything, or tracked paths as the source has them.
+fn scope(cx: &mut Context, all: bool, source: Option<&str>) -> Result<Scope> {
+    if all {
+        return Ok(Scope::All);
+    }
+    let source = match source {
         Some(id) => cx.catalog()?.view().source_by_id(id)?,
         None => None,
     };
@@ -78,7 +127,7 @@ fn tracked(cx: &mut Context, session: &Session) -> Result<Scope> {
     Ok(Scope::Tracked(Globs::new(&globs).map_err(ImportError::from)?))
 }
 
-impl Changed {
+impl Compared {
     /// The changes that people want to see.
     #[must_use]
     pub fn visible(&self) -> Vec<&Change> {
@@ -90,7 +139,7 @@ impl Changed {
     /// # Errors
     /// The session cannot be read.
     pub fn hash(&self) -> Result<ChangeSetHash> {
-        Ok(change_set_hash(&self.changes, &self.view).map_err(LiveError::from)?)
+        Ok(change_set_hash(&self.changes, &self.new).map_err(LiveError::from)?)
     }
 
     /// Looks into a file.
@@ -98,7 +147,7 @@ impl Changed {
     /// # Errors
     /// The session cannot be read.
     pub fn look<'a>(&self, change: &'a Change) -> Result<FileChange<'a>> {
-        let diff = FileDiff::of(change, &self.view.onto(), &self.view as &dyn TreeView).map_err(LiveError::from)?;
+        let diff = FileDiff::of(change, &self.old, &self.new).map_err(LiveError::from)?;
         Ok(FileChange { change, diff })
     }
 }

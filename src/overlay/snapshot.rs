@@ -57,6 +57,17 @@ pub struct SnapshotEntry {
     pub body: SnapshotBody,
 }
 
+impl SnapshotEntry {
+    /// Where a symbolic link leads.
+    #[must_use]
+    pub fn target(&self) -> Option<&[u8]> {
+        match &self.body {
+            SnapshotBody::Symlink(target) => Some(target),
+            _ => None,
+        }
+    }
+}
+
 /// A session at one moment.
 #[derive(Debug)]
 pub struct Snapshot<L, U> {

@@ -11,6 +11,7 @@
 mod ask;
 mod failure;
 mod format;
+mod graph;
 mod page;
 mod pager;
 mod progress;
@@ -26,6 +27,7 @@ use crate::config::ColorChoice;
 
 pub use failure::Failure;
 pub use format::{bytes, duration, escape, rfc3339};
+pub use graph::draw as draw_graph;
 pub use page::Page;
 pub use progress::Progress;
 pub use style::Paint;

@@ -53,6 +53,12 @@ impl Page {
         format::ago(time_ns, self.now_ns)
     }
 
+    /// A time in the zone of the machine.
+    #[must_use]
+    pub fn local(&self, time_ns: i64) -> String {
+        format::local(time_ns)
+    }
+
     /// A time with how long ago that was.
     #[must_use]
     pub fn when(&self, time_ns: i64) -> String {

@@ -11,6 +11,7 @@ mod origins;
 mod output;
 mod sources;
 mod space;
+mod states;
 mod tags;
 mod trash;
 mod undoing;

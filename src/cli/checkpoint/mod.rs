@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod diff;
 mod list;
 mod rename;
 mod show;
@@ -35,6 +36,7 @@ commands! {
         Create(create::Args),
         List(list::Args),
         Show(show::Args),
+        Diff(diff::Args),
         Rename(rename::Args),
         Delete(delete::Args),
     }

@@ -3,9 +3,9 @@
 use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
-use crate::ops::session_list;
 use crate::ops::tags::TagFilter;
-use crate::ui::view::{SessionAction, SessionView};
+use crate::ops::{session_graph, session_list};
+use crate::ui::view::{GraphView, SessionAction, SessionView};
 
 /// List the sessions
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,7 @@ use crate::ui::view::{SessionAction, SessionView};
 Examples:
   aether session list
   aether session list --mounted -q
+  aether session list --graph
   aether session list --json")]
 pub(crate) struct Args {
     /// Only those that are mounted
@@ -22,10 +23,21 @@ pub(crate) struct Args {
     /// Only those with this tag; can be given more than once
     #[arg(long = "tag", value_name = "KEY[=VALUE]")]
     tags: Vec<String>,
+    /// Draw where they come from: revisions, checkpoints and forks
+    #[arg(long, conflicts_with_all = ["mounted", "tags"])]
+    graph: bool,
 }
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        if self.graph {
+            let graph = GraphView::new(&session_graph::run(&mut cx.ops)?);
+            match cx.ui.json() {
+                true => cx.ui.list(&graph.0)?,
+                false => cx.ui.show(&graph)?,
+            }
+            return Ok(Exit::DONE);
+        }
         let sessions = session_list::list(&mut cx.ops)?;
         let tags = TagFilter::new(&self.tags)?;
         let wanted = sessions.iter().filter(|info| tags.matches(&info.tags));

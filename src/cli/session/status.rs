@@ -25,7 +25,7 @@ impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let request = Request { session: self.session.session, all: self.all, paths: Vec::new() };
         let changed = session_changes::run(&mut cx.ops, &request)?;
-        let change_set = changed.hash()?.to_string();
+        let change_set = changed.compared.hash()?.to_string();
         cx.ui.show(&StatusView::new(&changed, change_set))?;
         Ok(Exit::DONE)
     }

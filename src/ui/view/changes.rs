@@ -112,7 +112,7 @@ fn word(kind: &ChangeKind) -> &'static str {
     }
 }
 
-fn kind_word(kind: Kind) -> &'static str {
+pub(super) fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "file",
         Kind::Dir => "directory",
@@ -240,7 +240,7 @@ impl StatusView {
             mount: mount.map(path_text),
             mount_hex: mount.and_then(|path: &Path| path_hex(path)),
             change_set,
-            changes: changed.visible().into_iter().map(ChangeView::new).collect(),
+            changes: changed.compared.visible().into_iter().map(ChangeView::new).collect(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod doctor;
 mod event;
+mod graph;
 mod mount;
 mod operation;
 mod session;
@@ -14,6 +15,7 @@ mod store;
 mod tag;
 mod trash;
 mod verify;
+mod tree;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -24,6 +26,7 @@ pub use config::{PathsView, SettingView};
 pub use demo::StepView;
 pub use doctor::FindingView;
 pub use event::EventView;
+pub use graph::GraphView;
 pub use mount::{MountedView, UnmountedView};
 pub use operation::{OperationView, UndoneView};
 pub use session::{SessionAction, SessionView};
@@ -32,6 +35,7 @@ pub use store::{GcView, StoreStatsView};
 pub use tag::TagView;
 pub use trash::{TrashAction, TrashView};
 pub use verify::VerifyView;
+pub use tree::{EntryView, LogView, NamesView};
 
 /// A path as a JSON string: bytes that are not UTF-8 are replaced.
 #[must_use]
@@ -43,6 +47,12 @@ pub fn path_text(path: &Path) -> String {
 #[must_use]
 pub fn path_hex(path: &Path) -> Option<String> {
     bytes_hex(path.as_os_str().as_bytes())
+}
+
+/// Bytes of a tree as a JSON string: those that are not UTF-8 are replaced.
+#[must_use]
+pub fn bytes_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// As [`path_hex`], for the bytes of a path inside a tree.
