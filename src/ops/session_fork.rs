@@ -10,7 +10,7 @@ use crate::store::Hold;
 use super::checkpoint_create::seal_session;
 use super::error::Result;
 use super::session_list::{SessionInfo, show};
-use super::{Context, Error, names};
+use super::{Context, Error, names, tags};
 
 /// What to fork.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +23,8 @@ pub struct Request {
     pub from: Option<String>,
     /// How many forks.
     pub count: u32,
-    /// Tags beside those of the parent.
-    pub tags: Vec<(String, String)>,
+    /// Tags beside those of the parent, each `key=value`.
+    pub tags: Vec<String>,
 }
 
 /// What forks begin with.
@@ -44,6 +44,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
         // Before the seal, which may take long; the transaction looks again.
         cx.catalog()?.view().check_free(ObjectType::Session, name)?;
     }
+    let given = request.tags.iter().map(|text| tags::parse(text)).collect::<Result<Vec<_>>>()?;
     loop {
         let start = start(cx, request)?;
         let made = cx.write(|tx| {
@@ -53,13 +54,12 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
             }
             let base = Base { root: Some(start.root), ..parent.base.clone() };
             let origin = Parent { session: parent.id.clone(), root: start.root, checkpoint: start.checkpoint };
-            let tags = tx.view().tags(&parent.id)?;
+            let own = tx.view().tags(&parent.id)?;
             let mut made = Vec::new();
             for at in 1..=request.count.max(1) {
                 let name = name(tx.view(), request, &parent.name, at)?;
                 let id = tx.create_session(&name, &base, Some(&origin))?;
-                let given = request.tags.iter().map(|(key, value)| (key, value));
-                for (key, value) in tags.iter().chain(given) {
+                for (key, value) in own.iter().chain(given.iter().map(|(key, value)| (key, value))) {
                     tx.set_tag(&id, key, value)?;
                 }
                 made.push(id);
