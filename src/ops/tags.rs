@@ -66,7 +66,7 @@ impl TagFilter {
 ///
 /// # Errors
 /// [`Error::BadTag`].
-pub(super) fn parse(text: &str) -> Result<(String, String)> {
+pub fn parse(text: &str) -> Result<(String, String)> {
     let bad = |why: &str| Error::BadTag { text: text.to_owned(), why: why.to_owned() };
     let (key, value) = text.split_once('=').ok_or_else(|| bad("it is not `key=value`"))?;
     check_name(key).map_err(|why| bad(&format!("of its key, {why}")))?;
