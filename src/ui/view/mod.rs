@@ -14,8 +14,8 @@ mod source;
 mod store;
 mod tag;
 mod trash;
-mod verify;
 mod tree;
+mod verify;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -34,8 +34,8 @@ pub use source::{RevisionView, SourceAction, SourceView};
 pub use store::{GcView, StoreStatsView};
 pub use tag::TagView;
 pub use trash::{TrashAction, TrashView};
-pub use verify::VerifyView;
 pub use tree::{EntryView, LogView, NamesView};
+pub use verify::VerifyView;
 
 /// A path as a JSON string: bytes that are not UTF-8 are replaced.
 #[must_use]
