@@ -174,6 +174,7 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn main(args: Vec<OsString>) -> Exit {
     exit::install_panic_hook();
+    interrupt::outlive_limits();
     std::panic::catch_unwind(|| guarded(args)).unwrap_or(Exit::BUG)
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod damage;
+mod faults;
 mod order;
 mod replay;
 mod synced;
