@@ -7,5 +7,6 @@ mod crash;
 mod durability;
 mod generated;
 mod import;
+mod merge;
 mod store;
 mod tidy;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_checkpoints.sql"),
     include_str!("migrations/0004_origins.sql"),
+    include_str!("migrations/0005_merges.sql"),
 ];
 
 /// The format that this version writes.

@@ -10,9 +10,11 @@
 //! - SQL stands beside the function that runs it, one file an object.
 
 mod checkpoint;
+mod conflict;
 mod error;
 mod event;
 mod id;
+mod merge;
 mod migrate;
 mod name;
 mod open;
@@ -35,9 +37,11 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use crate::model::RootId;
 
 pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};
+pub use conflict::ConflictRow;
 pub use error::Error;
 pub use event::{Event, EventFilter};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
+pub use merge::{Merge, MergeState, MergedFrom, NewMerge, StoodOn};
 pub use migrate::FORMAT;
 pub use name::{MAX_BYTES as NAME_MAX_BYTES, NameError, check as check_name};
 pub use open::file_in;

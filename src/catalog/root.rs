@@ -51,6 +51,30 @@ const ROOTS: &[RootColumn] = &[
                      coalesce(session.deleted_ns, checkpoint.deleted_ns)
               FROM checkpoint JOIN session ON session.id = checkpoint.session",
     },
+    RootColumn {
+        column: "merge.theirs_root",
+        what: "merged tree",
+        sql: "SELECT merge.theirs_root, session.id, session.name, merge.number, session.deleted_ns
+              FROM merge JOIN session ON session.id = merge.session WHERE merge.theirs_root IS NOT NULL",
+    },
+    RootColumn {
+        column: "merge.base_root",
+        what: "base of a merge",
+        sql: "SELECT merge.base_root, session.id, session.name, merge.number, session.deleted_ns
+              FROM merge JOIN session ON session.id = merge.session WHERE merge.base_root IS NOT NULL",
+    },
+    RootColumn {
+        column: "merge.ours_root",
+        what: "session before a merge",
+        sql: "SELECT merge.ours_root, session.id, session.name, merge.number, session.deleted_ns
+              FROM merge JOIN session ON session.id = merge.session WHERE merge.ours_root IS NOT NULL",
+    },
+    RootColumn {
+        column: "merge.old_onto_root",
+        what: "revision before an update",
+        sql: "SELECT merge.old_onto_root, session.id, session.name, merge.number, session.deleted_ns
+              FROM merge JOIN session ON session.id = merge.session WHERE merge.old_onto_root IS NOT NULL",
+    },
 ];
 
 /// A tree that a row refers to.

@@ -132,7 +132,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
 }
 
 /// A column that holds the hash of a tree, or nothing.
-fn optional_root(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RootId>> {
+pub(super) fn optional_root(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RootId>> {
     match row.get_ref(column)? {
         rusqlite::types::ValueRef::Null => Ok(None),
         _ => root_id(row, column).map(Some),
@@ -172,6 +172,14 @@ impl View<'_> {
     /// What SQLite says.
     pub fn session_name(&self, id: &str) -> Result<Option<String>, Error> {
         self.row("SELECT name FROM session WHERE id = ?1", [id], |row| row.get(0))
+    }
+
+    /// The session with this very id, also from the trash.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn session_even_deleted(&self, id: &str) -> Result<Option<Session>, Error> {
+        self.row(&format!("{SELECT} WHERE session.id = ?1"), [id], read)
     }
 
     /// The session with this name, id or prefix.
@@ -255,6 +263,17 @@ impl Tx<'_> {
         let now = self.act().now_ns;
         self.execute("UPDATE session SET deleted_ns = ?2, updated_ns = ?2 WHERE id = ?1", (&session.id, now))?;
         self.event("session.delete", ObjectType::Session, &session.id, &json!({ "name": session.name }))
+    }
+
+    /// Gives a session another content: it stands on `root`, with an empty delta, if its delta is the one numbered
+    /// `from`; says whether it was. Undo does not put this back.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn settle_session(&mut self, session: &Session, from: u64, root: RootId) -> Result<bool, Error> {
+        let now = self.act().now_ns;
+        let sql = "UPDATE session SET base_root = ?3, delta = delta + 1, updated_ns = ?4 WHERE id = ?1 AND delta = ?2";
+        Ok(self.execute(sql, (&session.id, from, &root.0.0[..], now))? > 0)
     }
 
     /// Changes a session's status.

@@ -8,6 +8,7 @@ mod cat;
 mod checkpoint;
 pub mod completions;
 mod config;
+mod conflict;
 mod context;
 mod demo;
 mod diff;
@@ -18,6 +19,7 @@ mod interrupt;
 mod keep;
 mod log;
 mod ls;
+mod merge;
 mod names;
 mod op;
 mod redo;
@@ -78,6 +80,9 @@ commands! {
         Log(log::Args),
         Ls(ls::Args),
         Cat(cat::Args),
+        Merge(merge::Args),
+        Update(session::update::Args),
+        Conflict(conflict::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),
         Unmount(session::unmount::Args),

@@ -7,6 +7,7 @@ mod change;
 mod codec;
 mod content;
 mod id;
+pub mod merge;
 mod name;
 mod node;
 mod record;

@@ -10,6 +10,7 @@ use crate::{catalog, config};
 
 use super::import::ImportError;
 use super::live::LiveError;
+use super::merge::MergeError;
 
 /// What went wrong, coarsely. The exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A merge is refused.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// The source came from nowhere that it could be imported from again.
     #[error("source `{name}` has no origin to import again")]
     NoOrigin {
@@ -249,6 +253,7 @@ impl Error {
             Self::AmbiguousTree { .. } | Self::NoPath { .. } => Kind::NotFound,
             Self::NotAFile { .. } => Kind::Failed,
             Self::Import(error) => import_kind(error),
+            Self::Merge(error) => error.kind(),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
@@ -267,6 +272,7 @@ impl Error {
             Self::Catalog(error) => catalog_code(error),
             Self::Config(_) => "config",
             Self::Import(error) => import_code(error),
+            Self::Merge(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::NoOrigin { .. } => "no-origin",
             Self::NotForKind { .. } => "not-for-kind",
@@ -345,6 +351,7 @@ impl Error {
             Self::NeedsYes { .. } => vec!["`--yes` confirms it".into()],
             Self::Import(error) => import_hints(error),
             Self::Store(error) => store_hints(error),
+            Self::Merge(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],

@@ -17,6 +17,7 @@ pub mod event_list;
 pub mod git;
 pub mod import;
 pub mod live;
+pub mod merge;
 pub mod mounts;
 pub mod names;
 pub mod op_log;
@@ -54,8 +55,8 @@ pub mod trial;
 pub mod undo;
 
 pub use crate::catalog::{
-    Base, Checkpoint, CheckpointKind, Event, EventFilter, ImportSettings, NewSource, ObjectType, Operation, Revision,
-    RowChange, Session, Source, SourceKind, Status, Trashed,
+    Base, Checkpoint, CheckpointKind, ConflictRow, Event, EventFilter, ImportSettings, Merge, NewSource, ObjectType,
+    Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
 };
 pub use context::Context;
 pub use error::{Error, Kind, Result};

@@ -39,6 +39,8 @@ pub struct Compared {
 pub struct Changed {
     /// The session.
     pub session: Session,
+    /// The newest revision of the source that it came from, if that is still there.
+    pub newest_revision: Option<u64>,
     /// Where it is mounted, if a living process serves it.
     pub mount: Option<PathBuf>,
     /// What differs from what it stands on.
@@ -63,7 +65,14 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
     let (old, new) = (StateView::onto(cx, &session)?, StateView::session(cx, &session)?);
     let mount = new.mount.clone();
     let scope = scope(cx, request.all, session.base.source.as_deref())?;
-    Ok(Changed { session, mount, compared: compare(old, new, &scope, &request.paths)? })
+    let newest_revision = newest_revision(cx, &session)?;
+    Ok(Changed { session, newest_revision, mount, compared: compare(old, new, &scope, &request.paths)? })
+}
+
+fn newest_revision(cx: &mut Context, session: &Session) -> Result<Option<u64>> {
+    let view = cx.catalog()?.view();
+    let source = session.base.source.as_deref().map(|id| view.source_by_id(id)).transpose()?.flatten();
+    Ok(source.map(|source| view.revision(&source, None)).transpose()?.map(|revision| revision.number))
 }
 
 /// Compares any two states. Without the second one, a session is compared with what it stands on, a checkpoint with its
@@ -115,7 +124,7 @@ fn compare(old: StateView, new: StateView, scope: &Scope, paths: &[BytePath]) ->
 }
 
 /// Everything, or tracked paths as the source has them.
-fn scope(cx: &mut Context, all: bool, source: Option<&str>) -> Result<Scope> {
+pub(super) fn scope(cx: &mut Context, all: bool, source: Option<&str>) -> Result<Scope> {
     if all {
         return Ok(Scope::All);
     }

@@ -5,6 +5,7 @@ mod events;
 mod examples;
 mod failures;
 mod many;
+mod merging;
 mod mounts;
 mod names;
 mod origins;

@@ -10,6 +10,7 @@ pub(super) mod run;
 mod show;
 pub(super) mod status;
 pub(super) mod unmount;
+pub(super) mod update;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
@@ -42,6 +43,7 @@ commands! {
         Mount(mount::Args),
         Unmount(unmount::Args),
         Run(run::Args),
+        Update(update::Args),
     }
 }
 

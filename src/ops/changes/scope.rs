@@ -51,7 +51,7 @@ impl Scope {
     }
 
     /// Whether this very path is in the scope, given that the directory it is in is.
-    pub(super) fn has(&self, rules: &Rules, path: &BytePath, is_dir: bool) -> bool {
+    pub(in crate::ops) fn has(&self, rules: &Rules, path: &BytePath, is_dir: bool) -> bool {
         let Self::Tracked(globs) = self else { return true };
         path.file_name() != Some(b".git")
             && rules.verdict(path.as_bytes(), is_dir) != Verdict::Ignored

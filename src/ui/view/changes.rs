@@ -218,6 +218,7 @@ pub struct StatusView {
     status: &'static str,
     source: Option<String>,
     revision: Option<u64>,
+    newest_revision: Option<u64>,
     mount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mount_hex: Option<String>,
@@ -237,6 +238,7 @@ impl StatusView {
             status: session.status.word(),
             source: session.source_name.clone(),
             revision: session.base.revision,
+            newest_revision: changed.newest_revision,
             mount: mount.map(path_text),
             mount_hex: mount.and_then(|path: &Path| path_hex(path)),
             change_set,
@@ -257,6 +259,13 @@ impl View for StatusView {
         }
         if self.status != "active" {
             page.field("status", self.status);
+        }
+        if let (Some(revision), Some(newest)) = (self.revision, self.newest_revision)
+            && newest > revision
+        {
+            let noun = if newest - revision == 1 { "revision" } else { "revisions" };
+            let name = &self.name;
+            page.field("behind", &format!("{} {noun}; `aether update {name}` brings it up", newest - revision));
         }
         match self.changes.len() {
             0 => page.line("Nothing changed"),
