@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_checkpoints.sql"),
     include_str!("migrations/0004_origins.sql"),
     include_str!("migrations/0005_merges.sql"),
+    include_str!("migrations/0006_expiry.sql"),
 ];
 
 /// The format that this version writes.

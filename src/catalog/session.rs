@@ -93,6 +93,8 @@ pub struct Session {
     pub parent_root: Option<RootId>,
     /// The number of the parent's checkpoint that it began with, if it was one.
     pub parent_checkpoint: Option<u64>,
+    /// When it is archived by itself, in nanoseconds since the Unix epoch.
+    pub expires_ns: Option<i64>,
     /// When it was made, in nanoseconds since the Unix epoch.
     pub created_ns: i64,
     /// When it last changed in the catalog.
@@ -102,7 +104,8 @@ pub struct Session {
 }
 
 const SELECT: &str = "SELECT session.id, session.name, status, base_root, base_source, base_revision, source.name,
-    parent, session.created_ns, session.updated_ns, session.actor, onto_root, delta, parent_root, parent_checkpoint
+    parent, session.created_ns, session.updated_ns, session.actor, onto_root, delta, parent_root, parent_checkpoint,
+    expires_ns
     FROM session LEFT JOIN source ON source.id = base_source";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -128,6 +131,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         created_ns: row.get(8)?,
         updated_ns: row.get(9)?,
         actor: row.get(10)?,
+        expires_ns: row.get(15)?,
     })
 }
 
@@ -285,6 +289,22 @@ impl Tx<'_> {
         let sql = "UPDATE session SET status = ?2, updated_ns = ?3 WHERE id = ?1";
         self.execute(sql, (&session.id, status.word(), now))?;
         let details = json!({ "from": session.status.word(), "to": status.word() });
-        self.event("session.status", ObjectType::Session, &session.id, &details)
+        let what = match (session.status, status) {
+            (_, Status::Archived) => "session.archive",
+            (Status::Archived, Status::Active) => "session.activate",
+            _ => "session.status",
+        };
+        self.event(what, ObjectType::Session, &session.id, &details)
+    }
+
+    /// Says when a session is to be archived by itself.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_session_expiry(&mut self, session: &Session, expires_ns: Option<i64>) -> Result<(), Error> {
+        let now = self.act().now_ns;
+        let sql = "UPDATE session SET expires_ns = ?2, updated_ns = ?3 WHERE id = ?1";
+        self.execute(sql, (&session.id, expires_ns, now))?;
+        self.event("session.expire", ObjectType::Session, &session.id, &json!({ "expires_ns": expires_ns }))
     }
 }

@@ -18,6 +18,14 @@ pub const KEYS: &[Key] = &[
     Key { name: "ui.color", default: "auto", about: "colours: auto, always or never" },
     Key { name: "ui.pager", default: "", about: "command that long output goes through; `never` for none" },
     Key { name: "cache.memory_mib", default: "64", about: "memory of a mount process for what it read, in MiB" },
+    Key {
+        name: "retention.expired_days",
+        default: "14",
+        about: "days from when an expired session is archived until it goes to the trash",
+    },
+    Key { name: "retention.auto_last", default: "10", about: "automatic checkpoints kept of each session: the last" },
+    Key { name: "retention.auto_hourly", default: "24", about: "and one for each of so many hours" },
+    Key { name: "retention.auto_daily", default: "14", about: "and one for each of so many days" },
     Key { name: "mount.threads", default: "0", about: "threads that serve a mount; 0 chooses" },
     Key {
         name: "retention.trash_days",

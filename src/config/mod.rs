@@ -123,6 +123,19 @@ pub struct Flags {
     pub no_pager: bool,
 }
 
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Days from the expiry of a session, when it is archived, until it goes to the trash.
+    pub expired_days: u64,
+    /// So many of the newest automatic checkpoints of a session are kept,
+    pub auto_last: u64,
+    /// and the newest of each of so many hours in which there are any,
+    pub auto_hourly: u64,
+    /// and the newest of each of so many days in which there are any.
+    pub auto_daily: u64,
+}
+
 /// The configuration of one command.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -146,6 +159,8 @@ pub struct Config {
     pub trash_days: u64,
     /// A pack of which less than this is in use is rewritten, in per cent.
     pub gc_live_percent: u8,
+    /// How long things are kept.
+    pub retention: Retention,
     /// The user's shell: `SHELL`, else `/bin/sh`.
     pub shell: OsString,
 }
@@ -174,6 +189,12 @@ impl Config {
             mount_threads: number(setting("mount.threads"), 1024)? as u32,
             trash_days: number(setting("retention.trash_days"), 36_500)?,
             gc_live_percent: number(setting("gc.live_percent"), 100)? as u8,
+            retention: Retention {
+                expired_days: number(setting("retention.expired_days"), 36_500)?,
+                auto_last: number(setting("retention.auto_last"), 1_000_000)?,
+                auto_hourly: number(setting("retention.auto_hourly"), 1_000_000)?,
+                auto_daily: number(setting("retention.auto_daily"), 1_000_000)?,
+            },
             shell: env.get("SHELL").filter(|shell| !shell.is_empty()).map_or_else(|| "/bin/sh".into(), Into::into),
             paths,
             settings,

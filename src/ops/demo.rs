@@ -107,7 +107,7 @@ impl Demo<'_> {
 
     fn session(&mut self, name: &str) -> Result<Mount> {
         self.start();
-        session_create::run(&mut self.cx, Some(name), &Base::Source("demo".into()), &[])?;
+        session_create::run(&mut self.cx, Some(name), &Base::Source("demo".into()), &Default::default())?;
         self.done(&format!("Created session `{name}`: nothing is copied"), Vec::new())?;
         let request = Request { session: Some(name.to_owned()), ..Request::default() };
         let mount = session_mount::run(&mut self.cx, &request, self.server)?;

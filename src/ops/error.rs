@@ -160,6 +160,12 @@ pub enum Error {
         /// One of its mount points.
         at: PathBuf,
     },
+    /// The session is archived.
+    #[error("session `{name}` is archived")]
+    Archived {
+        /// The session.
+        name: String,
+    },
     /// The session is mounted nowhere.
     #[error("session `{name}` is not mounted")]
     NotMounted {
@@ -257,7 +263,9 @@ impl Error {
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
-            Self::SourceInUse { .. } | Self::HasChanges { .. } | Self::NeedsYes { .. } => Kind::Refused,
+            Self::SourceInUse { .. } | Self::HasChanges { .. } | Self::Archived { .. } | Self::NeedsYes { .. } => {
+                Kind::Refused
+            }
             Self::Mounted { .. } | Self::OriginCovered { .. } => Kind::Busy,
             Self::NotMounted { .. } | Self::NoTag { .. } | Self::TwoKinds { .. } => Kind::NotFound,
             Self::Live(error) => live_kind(error),
@@ -292,6 +300,7 @@ impl Error {
             Self::NotMounted { .. } => "not-mounted",
             Self::Live(error) => error.code(),
             Self::HasChanges { .. } => "has-changes",
+            Self::Archived { .. } => "archived",
             Self::NeedsYes { .. } => "needs-yes",
             Self::BadTime { .. } => "bad-time",
             Self::BadTag { .. } => "bad-tag",
@@ -348,6 +357,7 @@ impl Error {
             Self::TwoKinds { .. } => {
                 vec!["`--source` says that the source is meant; an id tells them apart, too".into()]
             }
+            Self::Archived { name } => vec![format!("`aether session activate {name}` brings it back")],
             Self::NeedsYes { .. } => vec!["`--yes` confirms it".into()],
             Self::Import(error) => import_hints(error),
             Self::Store(error) => store_hints(error),

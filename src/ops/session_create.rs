@@ -15,11 +15,20 @@ pub enum From {
     Empty,
 }
 
+/// What else a session is to have.
+#[derive(Clone, Debug, Default)]
+pub struct With {
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+    /// When it is archived by itself, in nanoseconds since the Unix epoch.
+    pub expires_ns: Option<i64>,
+}
+
 /// Makes a session. Without a name it gets one.
 ///
 /// # Errors
 /// The source is not there, has no revision yet, or the name is wrong or taken.
-pub fn run(cx: &mut Context, name: Option<&str>, from: &From, tags: &[(String, String)]) -> Result<SessionInfo> {
+pub fn run(cx: &mut Context, name: Option<&str>, from: &From, with: &With) -> Result<SessionInfo> {
     let seed = cx.seed;
     let id = cx.write(|tx| {
         let base = match from {
@@ -35,7 +44,10 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From, tags: &[(String, S
             None => names::free_session_name(tx.view(), &seed)?,
         };
         let id = tx.create_session(&name, &base, None)?;
-        super::tags::put(tx, ObjectType::Session, &id, tags)?;
+        super::tags::put(tx, ObjectType::Session, &id, &with.tags)?;
+        if with.expires_ns.is_some() {
+            tx.set_session_expiry(&tx.view().session(&id)?, with.expires_ns)?;
+        }
         Ok(id)
     })?;
     super::session_list::show(cx, Some(&id))

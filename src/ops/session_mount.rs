@@ -16,7 +16,7 @@ use crate::model::RootId;
 use super::error::Result;
 use super::live::{LiveError, SessionBase, What, open_store, open_workspace};
 use super::names::{self, Named};
-use super::{Context, Error, blank};
+use super::{Context, Error, blank, session_archive};
 
 /// How long a mount may take to answer.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -122,6 +122,8 @@ pub fn serve(cache_bytes: u64) -> Result<()> {
 fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failure> {
     let failed = |error: crate::catalog::Error| Failure::new("catalog", error.to_string());
     let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
+    // It may have been archived since the command looked.
+    session_archive::refuse_archived(&session).map_err(|error| Failure::new("archived", error.to_string()))?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let store = open_store(&disk, data_dir, None)?;
     Ok(blank::base_of(&store, &session).map_err(LiveError::from)?)
@@ -167,6 +169,7 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
         }
         None => {
             let session = cx.resolve_session(request.session.as_deref())?;
+            session_archive::refuse_archived(&session)?;
             refuse_second(&run, &session.id, &session.name)?;
             (session.name.clone(), session.id.clone(), What::Session { id: session.id })
         }

@@ -44,7 +44,7 @@ pub fn begin(cx: &mut Context, dir: &Path, watch: Watch<'_>) -> Result<Trial> {
             source_import::create(cx, &name, from, ImportSettings::default(), Vec::new(), &[], watch)?
         }
     };
-    let session = session_create::run(cx, None, &Base::Source(import.info.source.id.clone()), &[])?;
+    let session = session_create::run(cx, None, &Base::Source(import.info.source.id.clone()), &Default::default())?;
     Ok(Trial { import, session })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::catalog;
-use crate::catalog::{Operation, Reversal, RowChange, UndoError, View};
+use crate::catalog::{Operation, Reversal, RowChange, Status, UndoError, View};
 
 use super::error::Result;
 use super::{Context, Error, Kind, mounts};
@@ -70,6 +70,18 @@ fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<()> {
         return Err(Error::Catalog(UndoError::Gone { seq, command, why }.into()));
     }
     let changes = cx.catalog()?.view().row_changes(operation.seq)?;
+    let archived = serde_json::json!("tarchived");
+    for id in changes.iter().filter(|change| change.column("status").0 == Some(&archived)).filter_map(RowChange::id) {
+        let at = mounts::of_session(&mounts::table()?, id).into_iter().next();
+        match (at, cx.catalog()?.view().session(id)) {
+            (Some(at), Ok(session)) => return Err(Error::Mounted { name: session.name, at }),
+            // What was written since it was activated is stored: an archived session has no live files.
+            (None, Ok(session)) if session.status != Status::Archived => {
+                super::session_archive::put_away(cx, id, |_| Ok(()))?;
+            }
+            _ => {}
+        }
+    }
     for id in changes.iter().filter(|change| goes_to_trash(change)).filter_map(RowChange::id) {
         let table = mounts::table()?;
         if let Some(at) = mounts::of_session(&table, id).first() {

@@ -81,6 +81,19 @@ pub(super) fn ago(time_ns: i64, now_ns: i64) -> String {
     format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
+/// When something ends, rounded up.
+pub(super) fn expires(time_ns: i64, now_ns: i64) -> String {
+    let secs = time_ns.saturating_sub(now_ns).div_euclid(1_000_000_000);
+    let (count, unit) = match secs {
+        ..0 => return "expired".into(),
+        0..60 => return "expires in less than a minute".into(),
+        60..3600 => (secs / 60 + 1, "minute"),
+        3600..86_400 => (secs / 3600 + 1, "hour"),
+        _ => ((secs + 86_399) / 86_400, "day"),
+    };
+    format!("expires in {count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,6 +59,12 @@ impl Page {
         format::local(time_ns)
     }
 
+    /// When something ends, for people.
+    #[must_use]
+    pub fn expires(&self, time_ns: i64) -> String {
+        format::expires(time_ns, self.now_ns)
+    }
+
     /// A time with how long ago that was.
     #[must_use]
     pub fn when(&self, time_ns: i64) -> String {

@@ -1,5 +1,6 @@
 //! Tests of the program from the outside: its arguments, output, exit codes.
 
+mod archive;
 mod configuration;
 mod events;
 mod examples;

@@ -4,7 +4,8 @@ use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::names;
-use crate::ops::session_create::{self, From};
+use crate::cli::session::expire::expiry;
+use crate::ops::session_create::{self, From, With};
 use crate::ops::tags;
 use crate::ui::view::{SessionAction, SessionView};
 
@@ -17,6 +18,7 @@ use crate::ui::view::{SessionAction, SessionView};
 Examples:
   aether session create new-menu --source web
   aether session create --source web@1 --tag team=ui
+  aether session create one-off --source web --expires 7d
   aether session create scratch --empty")]
 pub(crate) struct Args {
     /// The session's name
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// Tag it; can be given more than once
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     tags: Vec<String>,
+    /// Archive it by itself after this time, as by `session expire`
+    #[arg(long, value_name = "DURATION")]
+    expires: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,8 +47,10 @@ struct Base {
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let tags: Vec<_> = self.tags.iter().map(|text| tags::parse(text)).collect::<Result<_, _>>()?;
+        let expires_ns = self.expires.map(|text| expiry(cx, &text)).transpose()?.flatten();
+        let with = With { tags, expires_ns };
         let from = self.base.source.map_or(From::Empty, From::Source);
-        let info = session_create::run(&mut cx.ops, self.name.as_deref(), &from, &tags)?;
+        let info = session_create::run(&mut cx.ops, self.name.as_deref(), &from, &with)?;
         cx.ui.show(&SessionView::new(&info, SessionAction::Created))?;
         Ok(Exit::DONE)
     }

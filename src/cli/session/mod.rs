@@ -1,7 +1,10 @@
 //! `aether session`
 
+mod activate;
+mod archive;
 mod create;
 mod delete;
+mod expire;
 pub(super) mod fork;
 mod list;
 pub(super) mod mount;
@@ -39,6 +42,9 @@ commands! {
         Status(status::Args),
         Fork(fork::Args),
         Rename(rename::Args),
+        Archive(archive::Args),
+        Activate(activate::Args),
+        Expire(expire::Args),
         Delete(delete::Args),
         Mount(mount::Args),
         Unmount(unmount::Args),

@@ -18,6 +18,9 @@ pub enum SessionAction {
     Forked,
     Renamed,
     Deleted,
+    Archived,
+    Activated,
+    Expires,
 }
 
 /// A mount point.
@@ -43,9 +46,12 @@ pub struct SessionView {
     lineage: Lineage,
     mounts: Vec<MountView>,
     tags: BTreeMap<String, String>,
+    expires: Option<String>,
     created: String,
     updated: String,
     actor: String,
+    #[serde(skip)]
+    expires_ns: Option<i64>,
     #[serde(skip)]
     created_ns: i64,
     #[serde(skip)]
@@ -73,6 +79,8 @@ impl SessionView {
                 .map(|path| MountView { path: path_text(path), path_hex: path_hex(path) })
                 .collect(),
             tags: info.tags.clone(),
+            expires: session.expires_ns.map(rfc3339),
+            expires_ns: session.expires_ns,
             created: rfc3339(session.created_ns),
             updated: rfc3339(session.updated_ns),
             actor: session.actor.clone(),
@@ -98,6 +106,19 @@ impl SessionView {
         }
     }
 
+    /// The status, and when that will change by itself.
+    fn state(&self, page: &Page) -> String {
+        match self.expires_ns {
+            Some(expires) => format!("{}, {}", self.status, page.expires(expires)),
+            None => self.status.into(),
+        }
+    }
+
+    fn tell_expiry(&self, page: &mut Page) {
+        let text = self.expires_ns.map_or_else(|| "never expires".into(), |expires| page.expires(expires));
+        page.put(Paint::Plain, "Session ").put(Paint::Strong, &self.name).put(Paint::Plain, &format!(" {text}")).end();
+    }
+
     fn sentence(&self, page: &mut Page, verb: &str) {
         page.put(Paint::Plain, verb).put(Paint::Plain, " session ").put(Paint::Strong, &self.name);
         page.put(Paint::Dim, &format!(" ({})", self.id));
@@ -118,11 +139,14 @@ impl View for SessionView {
             SessionAction::Forked => return self.sentence(page, "Forked"),
             SessionAction::Renamed => return self.sentence(page, "Renamed"),
             SessionAction::Deleted => return self.sentence(page, "Deleted"),
+            SessionAction::Archived => return self.sentence(page, "Archived"),
+            SessionAction::Activated => return self.sentence(page, "Activated"),
+            SessionAction::Expires => return self.tell_expiry(page),
             SessionAction::Shown => {}
         }
         page.put(Paint::Strong, &self.name).end();
         page.field("id", &self.id);
-        page.field("status", self.status);
+        page.field("status", &self.state(page));
         page.field("base", &self.base());
         if self.parent.is_some() {
             page.field("parent", &self.parent());
@@ -164,7 +188,7 @@ impl Row for SessionView {
             (Paint::Strong, self.name.clone()),
             (Paint::Dim, self.id.clone()),
             (Paint::Plain, self.base()),
-            (Paint::Plain, self.status.into()),
+            (Paint::Plain, self.state(page)),
             (Paint::Plain, page.ago(self.created_ns)),
             (Paint::Plain, mounted),
         ]
