@@ -96,6 +96,8 @@ fn number_is_odd(number: u64, text: &str) -> bool {
 
 /// A tree that can be named, and what it is.
 #[derive(Clone, Debug)]
+// One of them lives for one look-up.
+#[allow(clippy::large_enum_variant)]
 pub enum Named {
     /// A session as it is at this moment.
     Session(Session),
