@@ -74,9 +74,9 @@ fn a_session_whose_time_is_over_is_archived_and_then_goes_to_the_trash() {
     world.ok(["session", "activate", "soon"]);
     assert!(world.json(["session", "expire", "--due"])[0]["archived"].as_array().unwrap().is_empty());
     world.ok(["undo"]);
-    let mut command = world.aether(["session", "expire", "--due"]);
+    let mut command = world.aether(["store", "gc"]);
     let ended = super::end(command.env("AETHER_RETENTION_EXPIRED_DAYS", "0"));
-    assert!(ended.code == 0 && ended.out.contains("Moved session soon to the trash"), "{ended:?}");
+    assert!(ended.code == 0 && ended.err.contains("Moved session soon to the trash"), "{ended:?}");
     world.ok(["trash", "restore", "soon"]);
     world.ok(["session", "expire", "soon", "never"]);
     assert!(world.json(["session", "show", "soon"])[0]["expires"].is_null());

@@ -9,8 +9,8 @@ use crate::ui::view::{AppliedView, SessionAction, SessionView};
 
 /// Say when a session is to be archived by itself
 ///
-/// Nothing runs in the background: what is due is done by `--due`. It archives sessions whose time is over, moves them to
-/// the trash some days later, and thins out automatic checkpoints, as the settings `retention.…` say.
+/// Nothing runs in the background: what is due is done by `store gc`, and by `--due`. It archives sessions whose time is
+/// over, moves them to the trash some days later, and thins out automatic checkpoints, as the settings `retention.…` say.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -32,12 +32,8 @@ pub(crate) struct Args {
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let Some(after) = self.after else {
-            let rules = cx.config.retention;
-            let applied = retention::apply(&mut cx.ops, &rules)?;
-            for (name, why) in &applied.busy {
-                cx.ui.warn(&format!("session {name} is due, and stays for now: {why}"));
-            }
-            cx.ui.show(&AppliedView::new(&applied))?;
+            let applied = apply_retention(cx)?;
+            cx.ui.show(&applied)?;
             return Ok(Exit::DONE);
         };
         let expires_ns = expiry(cx, &after)?;
@@ -45,6 +41,16 @@ impl Run for Args {
         cx.ui.show(&SessionView::new(&info, SessionAction::Expires))?;
         Ok(Exit::DONE)
     }
+}
+
+/// Does what is due, and warns of what could not be done.
+pub(in crate::cli) fn apply_retention(cx: &mut Cx) -> Result<AppliedView, Error> {
+    let rules = cx.config.retention;
+    let applied = retention::apply(&mut cx.ops, &rules)?;
+    for (name, why) in &applied.busy {
+        cx.ui.warn(&format!("session {name} is due, and stays for now: {why}"));
+    }
+    Ok(AppliedView::new(&applied))
 }
 
 /// The moment that is so far from now; `never` is none.

@@ -4,7 +4,7 @@ mod activate;
 mod archive;
 mod create;
 mod delete;
-mod expire;
+pub(super) mod expire;
 pub(super) mod fork;
 mod list;
 pub(super) mod mount;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
+use crate::cli::session::expire::apply_retention;
 use crate::cli::{Run, interrupt};
 use crate::ops::store_gc::Watch;
 use crate::ops::store_gc::{self, GcOptions};
@@ -13,9 +14,10 @@ use crate::ui::{Progress, Ui};
 
 /// Give back the space of what nobody refers to
 ///
-/// What was deleted longer ago than the setting `retention.trash_days` says leaves the trash for good, and commands from
-/// before then cannot be undone any more. Then everything goes that no source, session or checkpoint refers to. Sessions
-/// can be mounted and written meanwhile, and imports run; killing it does no harm.
+/// First, sessions whose time is over are archived or go to the trash, as by `session expire --due`. What was deleted
+/// longer ago than the setting `retention.trash_days` says leaves the trash for good, and commands from before then
+/// cannot be undone any more. Then everything goes that no source, session or checkpoint refers to. Sessions can be
+/// mounted and written meanwhile, and imports run; killing it does no harm.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,6 +36,10 @@ pub(crate) struct Args {
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let cancel = interrupt::flag()?;
+        if !self.dry_run {
+            let applied = apply_retention(cx)?;
+            applied.lines().iter().for_each(|line| cx.ui.note(line));
+        }
         let display = Display::new(&cx.ui, cancel);
         let options = GcOptions {
             dry_run: self.dry_run,

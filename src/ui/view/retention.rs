@@ -27,10 +27,19 @@ impl AppliedView {
     }
 }
 
+impl AppliedView {
+    /// What was done, a line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let archived = self.archived.iter().map(|name| format!("Archived session {name}"));
+        let trashed = self.trashed.iter().map(|name| format!("Moved session {name} to the trash"));
+        let checkpoints = self.checkpoints.iter().map(|name| format!("Moved checkpoint {name} to the trash"));
+        archived.chain(trashed).chain(checkpoints).collect()
+    }
+}
+
 impl View for AppliedView {
     fn text(&self, page: &mut Page) {
-        self.archived.iter().for_each(|name| page.line(&format!("Archived session {name}")));
-        self.trashed.iter().for_each(|name| page.line(&format!("Moved session {name} to the trash")));
-        self.checkpoints.iter().for_each(|name| page.line(&format!("Moved checkpoint {name} to the trash")));
+        self.lines().iter().for_each(|line| page.line(line));
     }
 }
