@@ -4,6 +4,8 @@
 // In a test a failed `unwrap` is the report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "mounted/bounds.rs"]
+mod bounds;
 #[path = "mounted/collecting.rs"]
 mod collecting;
 #[path = "mounted/control.rs"]
@@ -34,8 +36,12 @@ mod real_tools;
 mod requests;
 #[path = "mounted/semantics.rs"]
 mod semantics;
+#[path = "mounted/slow_disk.rs"]
+mod slow_disk;
 #[path = "mounted/space.rs"]
 mod space;
+#[path = "mounted/stress.rs"]
+mod stress;
 #[path = "mounted/syscalls.rs"]
 mod syscalls;
 #[path = "mounted/takeover.rs"]

@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 /// Whether a program is there. Where `AETHER_TEST_TOOLS=all` says so, all must be.
 #[allow(clippy::disallowed_methods)]
-fn has(tool: &str) -> bool {
+pub fn has(tool: &str) -> bool {
     let found = ["/usr/local/bin", "/usr/bin", "/bin"].iter().any(|dir| Path::new(dir).join(tool).exists());
     let wanted = std::env::var_os("AETHER_TEST_TOOLS").is_some_and(|word| word == "all");
     assert!(found || !wanted, "`{tool}` is missing");

@@ -89,6 +89,14 @@ impl Workspace {
         self.aether(&["session", "create", "session", "--source", "base"]);
     }
 
+    /// The process that serves the only mount.
+    pub fn mount_process(&self) -> u32 {
+        let run = aether::daemon::RunDir::open(&self.path("../run/aether")).unwrap();
+        let mounts = aether::daemon::mounts(&run).unwrap();
+        let [(record, _)] = &mounts[..] else { panic!("{mounts:?}") };
+        record.process.pid
+    }
+
     /// Mounts the session until the guard is dropped.
     pub fn mount(&self) -> Mount<'_> {
         let point = self.path("mount");
