@@ -34,6 +34,8 @@ mod process;
 mod real_tools;
 #[path = "mounted/requests.rs"]
 mod requests;
+#[path = "mounted/restoring.rs"]
+mod restoring;
 #[path = "mounted/semantics.rs"]
 mod semantics;
 #[path = "mounted/slow_disk.rs"]

@@ -136,8 +136,18 @@ impl Catalog {
     /// What SQLite says.
     pub fn fold_session(&mut self, id: &str, from: u64, root: RootId) -> Result<bool, Error> {
         let sql = "UPDATE session SET base_root = ?3, delta = delta + 1 WHERE id = ?1 AND delta = ?2";
-        let fold = || self.connection.execute(sql, (id, from, &root.0.0[..]));
-        Ok(fold().map_err(|error| Error::sql(&self.path, error))? > 0)
+        // The new tree holds what the delta had from other ones.
+        let unpin = "DELETE FROM session_pin WHERE session = ?1";
+        let mut fold = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let folded = transaction.execute(sql, (id, from, &root.0.0[..]))? > 0;
+            if folded {
+                transaction.execute(unpin, [id])?;
+            }
+            transaction.commit()?;
+            Ok(folded)
+        };
+        fold().map_err(|error| Error::sql(&self.path, error))
     }
 
     /// The number of the file's format.

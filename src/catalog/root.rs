@@ -45,6 +45,12 @@ const ROOTS: &[RootColumn] = &[
         sql: "SELECT parent_root, id, name, NULL, deleted_ns FROM session WHERE parent_root IS NOT NULL",
     },
     RootColumn {
+        column: "session_pin.root",
+        what: "part of a session",
+        sql: "SELECT session_pin.root, session.id, session.name, NULL, session.deleted_ns
+              FROM session_pin JOIN session ON session.id = session_pin.session",
+    },
+    RootColumn {
         column: "checkpoint.root",
         what: "checkpoint",
         sql: "SELECT checkpoint.root, session.id, session.name, checkpoint.number,

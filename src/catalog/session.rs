@@ -208,6 +208,15 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
+    /// Keeps a tree, because the session's delta is about to refer to it.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn pin_root(&mut self, session_id: &str, root: RootId) -> Result<(), Error> {
+        let sql = "INSERT OR IGNORE INTO session_pin (session, root) VALUES (?1, ?2)";
+        self.execute(sql, (session_id, &root.0.0[..])).map(drop)
+    }
+
     /// Makes a session; returns its id.
     ///
     /// # Errors

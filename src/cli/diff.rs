@@ -112,7 +112,7 @@ pub(super) fn show(cx: &Cx, changed: &Compared, stat: bool, name_status: bool) -
 }
 
 /// A letter, a tab and the path, as `git diff --name-status` has it for programs.
-fn letter_and_path(change: &Change) -> Vec<u8> {
+pub(super) fn letter_and_path(change: &Change) -> Vec<u8> {
     let mut line = vec![change.kind.letter() as u8];
     if let ChangeKind::Renamed { from } = &change.kind {
         line.push(b'\t');

@@ -83,6 +83,7 @@ commands! {
         Merge(merge::Args),
         Update(session::update::Args),
         Conflict(conflict::Args),
+        Restore(checkpoint::restore::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),
         Unmount(session::unmount::Args),

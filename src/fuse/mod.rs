@@ -22,6 +22,7 @@ mod server;
 mod spin;
 mod turn;
 mod unmount;
+mod writers;
 
 pub use counters::{Counters, Op};
 pub use error::MountError;
@@ -35,3 +36,4 @@ pub use options::{Atime, MountOptions, OptionError};
 pub use server::{Config, Server};
 pub use turn::{Drain, Repeats};
 pub use unmount::{How, unmount};
+pub use writers::written;

@@ -20,6 +20,7 @@ use super::handshake;
 
 enum Message {
     Entry { parent: Ino, name: Box<[u8]> },
+    Gone { parent: Ino, name: Box<[u8]>, ino: Ino },
     Inode { ino: Ino, data: bool },
     Ask { ino: Ino },
     Reached(Sender<()>),
@@ -41,6 +42,12 @@ impl Invalidations {
     /// The name in this directory means something else now, or nothing.
     pub fn entry(&self, parent: Ino, name: &[u8]) {
         self.send(Message::Entry { parent, name: name.into() });
+    }
+
+    /// The name in this directory is gone, and the inode with it: who watches the inode hears of it, and nothing can be
+    /// made in it if it is a directory.
+    pub fn gone(&self, parent: Ino, name: &[u8], ino: Ino) {
+        self.send(Message::Gone { parent, name: name.into(), ino });
     }
 
     /// The attributes and xattrs of this inode changed, but not its content.
@@ -83,6 +90,10 @@ impl Queued {
             for message in self.0 {
                 let result = match message {
                     Message::Entry { parent, name } => notifier.inval_entry(INodeNo(parent), OsStr::from_bytes(&name)),
+                    // Its entry is forgotten in any case; that the inode is dead is said only if nothing is in it.
+                    Message::Gone { parent, name, ino } => {
+                        notifier.delete(INodeNo(parent), INodeNo(ino), OsStr::from_bytes(&name))
+                    }
                     // A negative offset leaves the pages alone; length 0 is up to the end.
                     Message::Inode { ino, data } => notifier.inval_inode(INodeNo(ino), if data { 0 } else { -1 }, 0),
                     Message::Ask { ino } => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::catalog::{Checkpoint, CheckpointKind, NewCheckpoint, Session};
+use crate::catalog::{Checkpoint, CheckpointKind, NewCheckpoint, Session, Tx};
 use crate::daemon::control::Request as Order;
 use crate::daemon::{Failure, MountRecord};
 use crate::model::{ObjectId, RootId};
@@ -70,12 +70,22 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Option<(Session, Check
 /// # Errors
 /// As [`run`].
 pub fn automatic(cx: &mut Context, session: &Session, reason: &str) -> Result<Checkpoint> {
+    automatic_with(cx, session, reason, |_| Ok(()))
+}
+
+/// As [`automatic`]; `also` is part of the same operation.
+pub(super) fn automatic_with(
+    cx: &mut Context,
+    session: &Session,
+    reason: &str,
+    also: impl FnOnce(&mut Tx<'_>) -> Result<()>,
+) -> Result<Checkpoint> {
     let _hold = cx.store()?.hold()?;
     let sealed = seal_session(cx, session)?;
     let totals = totals(cx, sealed.root)?;
     let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
     let new = NewCheckpoint { root: sealed.root, totals, name: None, message: String::new(), kind, reason };
-    record(cx, session, &new)
+    record_with(cx, session, &new, also)
 }
 
 fn totals(cx: &mut Context, root: RootId) -> Result<crate::model::Totals> {
@@ -83,13 +93,26 @@ fn totals(cx: &mut Context, root: RootId) -> Result<crate::model::Totals> {
 }
 
 fn record(cx: &mut Context, session: &Session, new: &NewCheckpoint) -> Result<Checkpoint> {
-    let id = cx.write(|tx| Ok(tx.create_checkpoint(&session.id, new)?))?;
+    record_with(cx, session, new, |_| Ok(()))
+}
+
+fn record_with(
+    cx: &mut Context,
+    session: &Session,
+    new: &NewCheckpoint,
+    also: impl FnOnce(&mut Tx<'_>) -> Result<()>,
+) -> Result<Checkpoint> {
+    let id = cx.write(|tx| {
+        let id = tx.create_checkpoint(&session.id, new)?;
+        also(tx)?;
+        Ok(id)
+    })?;
     Ok(cx.catalog()?.view().checkpoint_by_id(&id)?)
 }
 
 /// How long to wait for a session that changes hands, and how often to look.
-const PATIENCE: Duration = Duration::from_millis(20);
-const LOOKS: usize = 500;
+pub(super) const PATIENCE: Duration = Duration::from_millis(20);
+pub(super) const LOOKS: usize = 500;
 
 /// Stores a session's present state, whoever has it open, and returns its tree, which is durable then. What was
 /// answered to a program before this was called is in it. The caller keeps the hold until a row refers to the tree.

@@ -136,6 +136,12 @@ pub enum Error {
         /// The path.
         path: BytePath,
     },
+    /// A path that is not in the tree of the session.
+    #[error("`{}` is not in the session's tree", .path.display())]
+    OutsideTree {
+        /// As the user wrote it.
+        path: PathBuf,
+    },
     /// A path inside a tree is none.
     #[error("`{}` is no path inside a tree: {why}", .path.display())]
     BadPath {
@@ -254,6 +260,7 @@ impl Error {
             | Self::OtherSession { .. }
             | Self::BadTime { .. }
             | Self::BadTag { .. }
+            | Self::OutsideTree { .. }
             | Self::BadPath { .. }
             | Self::NotForKind { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } | Self::NoPath { .. } => Kind::NotFound,
@@ -288,6 +295,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
+            Self::OutsideTree { .. } => "outside-tree",
             Self::BadPath { .. } => "bad-path",
             Self::AmbiguousTree { .. } => "ambiguous",
             Self::NotACheckpoint { .. } => "not-a-checkpoint",
@@ -373,6 +381,7 @@ impl Error {
             | Self::BadRevision { .. }
             | Self::OtherSession { .. }
             | Self::NoPath { .. }
+            | Self::OutsideTree { .. }
             | Self::BadPath { .. }
             | Self::NotShown { .. }
             | Self::Interrupted => Vec::new(),

@@ -9,6 +9,7 @@ pub mod blank;
 pub mod changes;
 pub mod checkpoint_create;
 pub mod checkpoint_list;
+pub mod checkpoint_restore;
 pub mod context;
 pub mod demo;
 pub mod doctor;

@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Ino, NodeId};
+use crate::model::{Ino, NodeId, ROOT_INO};
 
 /// Where the kernel's inode is found when the delta does not have it.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +100,9 @@ impl KnownTable {
         self.inodes.remove(&ino);
     }
 
-    /// Whether the kernel holds the inode, as far as that is known.
+    /// Whether the kernel holds the inode, as far as that is known. It always holds the root, which it never looks up.
     pub fn holds(&self, ino: Ino) -> bool {
-        ino < self.inherited_below || self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
+        ino == ROOT_INO || ino < self.inherited_below || self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
     }
 
     /// Whether anything is remembered of the inode.

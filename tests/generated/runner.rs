@@ -83,9 +83,10 @@ impl<F: Files> Runner<F> {
         *self = Self::new(files);
     }
 
-    /// What the kernel remembers.
+    /// What the kernel remembers; the root always.
     pub fn held(&self) -> BTreeSet<Ino> {
-        self.refs.iter().filter(|(_, count)| **count > 0).map(|(ino, _)| *ino).collect()
+        let refs = self.refs.iter().filter(|(_, count)| **count > 0).map(|(ino, _)| *ino);
+        refs.chain([aether::model::ROOT_INO]).collect()
     }
 
     /// What is open.

@@ -5,6 +5,7 @@ mod delete;
 mod diff;
 mod list;
 mod rename;
+pub(super) mod restore;
 mod show;
 
 use super::context::Cx;
@@ -37,6 +38,7 @@ commands! {
         List(list::Args),
         Show(show::Args),
         Diff(diff::Args),
+        Restore(restore::Args),
         Rename(rename::Args),
         Delete(delete::Args),
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,7 @@ pub struct SessionWorkspace {
     fold: Fold,
     gate: Arc<Gate>,
     snapshots: Mutex<Kept>,
+    connection: OnceLock<Connection>,
 }
 
 /// Snapshots by number, the oldest first, and the number of the last.
@@ -119,7 +120,7 @@ pub fn open_workspace(
             Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root, resumed)))
         }
     };
-    Ok(SessionWorkspace { served, fold: fold_here, gate, snapshots: Mutex::default() })
+    Ok(SessionWorkspace { served, fold: fold_here, gate, snapshots: Mutex::default(), connection: OnceLock::new() })
 }
 
 /// Lets those go first who serve programs: on this thread, to its end. Without the right to do it, nothing is lost.
@@ -152,6 +153,15 @@ impl SessionWorkspace {
         };
         let root = session.seal(step_back)?;
         Ok(Reply::of(json!({ "root": root.0.to_hex() })))
+    }
+
+    /// Makes the session another tree.
+    fn switch(&self, request: &Request) -> Result<Reply, Failure> {
+        match (&self.served, self.connection.get()) {
+            (Served::Session(session), Some(connection)) => session.switch_mounted(request, connection),
+            (Served::Session(_), None) => Err(Failure::new("busy", "the session is being mounted")),
+            (Served::Tree(_), _) => Err(Failure::new("frozen", "a frozen tree cannot become another")),
+        }
     }
 
     /// Reads from a written file of a snapshot.
@@ -191,13 +201,16 @@ impl Workspace for SessionWorkspace {
         }
     }
 
-    fn connected(&self, _connection: &Connection) {}
+    fn connected(&self, connection: &Connection) {
+        let _is_told_once = self.connection.set(connection.clone());
+    }
 
     fn control(&self, request: Request) -> Result<Reply, Failure> {
         match request.verb.as_str() {
             "snapshot" => self.snapshot(),
             "read" => self.read(&request),
             "seal" => self.seal(),
+            "switch" => self.switch(&request),
             verb => Err(Failure::new("control-protocol", format!("`{}` is no request", verb.escape_debug()))),
         }
     }

@@ -1,0 +1,187 @@
+//! Making a session what it was: a checkpoint in whole, or in some paths.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::thread::sleep;
+
+use serde_json::json;
+
+use crate::catalog::{Checkpoint, Session};
+use crate::daemon::Failure;
+use crate::model::{BytePath, RootId};
+
+use super::changes::{Change, Scope, changes, visible};
+use super::checkpoint_create::{LOOKS, PATIENCE, automatic_with};
+use super::error::Result;
+use super::live::{LiveError, SessionView, order};
+use super::names::resolve_checkpoint;
+use super::session_mount::{live_mount, run_dir};
+use super::{Context, Error, mounts};
+
+/// What to restore.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The checkpoint.
+    pub checkpoint: String,
+    /// Only these paths, as the user wrote them: below the working directory if that is in the session's mount.
+    pub paths: Vec<OsString>,
+}
+
+/// What was restored.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The session.
+    pub session: Session,
+    /// What it was made.
+    pub checkpoint: Checkpoint,
+    /// What it was before.
+    pub before: Checkpoint,
+    /// Whether anything differed.
+    pub changed: bool,
+}
+
+/// What would be restored.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The session.
+    pub session: Session,
+    /// What it would be made.
+    pub checkpoint: Checkpoint,
+    /// What would change, in the order of the paths.
+    pub changes: Vec<Change>,
+}
+
+impl Planned {
+    /// The changes that people want to see.
+    #[must_use]
+    pub fn visible(&self) -> Vec<&Change> {
+        visible(&self.changes)
+    }
+}
+
+/// Makes the session of a checkpoint what it was then, mounted or not. Its present state becomes a checkpoint first.
+///
+/// # Errors
+/// The checkpoint is not there; a path is not in the tree; the session is mounted read-only, busy or damaged.
+pub fn run(cx: &mut Context, request: &Request) -> Result<Restored> {
+    let (session, checkpoint) = resolve(cx, &request.checkpoint)?;
+    let paths = tree_paths(cx, &session, &request.paths)?;
+    let (before, changed) = to_root(cx, &session, checkpoint.root, &paths, "restore")?;
+    Ok(Restored { session, checkpoint, before, changed })
+}
+
+/// Says what [`run`] would change, and changes nothing.
+///
+/// # Errors
+/// As [`run`].
+pub fn plan(cx: &mut Context, request: &Request) -> Result<Planned> {
+    let (session, checkpoint) = resolve(cx, &request.checkpoint)?;
+    let paths = tree_paths(cx, &session, &request.paths)?;
+    let run = run_dir(cx)?;
+    let store = Arc::new(cx.store()?.clone());
+    let target = store.root(checkpoint.root).map_err(LiveError::from)?;
+    let view = match live_mount(&run, &session.id)? {
+        Some(record) => SessionView::remote(&run, &record, store, target)?,
+        None => SessionView::own(cx, &session.id, store, target)?,
+    };
+    let mut changes = changes(&view, &view.onto(), &Scope::All).map_err(LiveError::from)?;
+    if !paths.is_empty() {
+        changes.retain(|change| paths.iter().any(|path| change.path.starts_with(path)));
+    }
+    Ok(Planned { session, checkpoint, changes })
+}
+
+/// Makes a session a frozen tree, in whole or in some paths, and returns the checkpoint of what it was before. `reason`
+/// is the word for why. The state before is recorded before anything changes; what a program writes between the two is
+/// overwritten like all else.
+///
+/// # Errors
+/// As [`run`].
+pub fn to_root(
+    cx: &mut Context,
+    session: &Session,
+    root: RootId,
+    paths: &[BytePath],
+    reason: &str,
+) -> Result<(Checkpoint, bool)> {
+    let _hold = cx.store()?.hold()?;
+    // Before the checkpoint, so that a tree which cannot be had leaves none behind.
+    cx.store()?.root(root).map_err(LiveError::from)?;
+    let before = automatic_with(cx, session, reason, |tx| {
+        tx.pin_root(&session.id, root)?;
+        let note = json!({ "kind": "restore", "session": session.id, "root": root.0.to_hex() });
+        Ok(tx.note(&note)?)
+    })?;
+    let run = run_dir(cx)?;
+    let mut look = 0;
+    loop {
+        let switched = match live_mount(&run, &session.id)? {
+            Some(record) => record
+                .connect(&run)
+                .and_then(|mut client| client.call(&order(root, paths)))
+                .map_err(Error::from)
+                .and_then(|reply| match reply.result.get("changed").and_then(serde_json::Value::as_bool) {
+                    Some(changed) => Ok(changed),
+                    None => Err(Failure::new("control-protocol", "the mount process did not say what it did").into()),
+                }),
+            None => switch_unmounted(cx, session, root, paths),
+        };
+        look += 1;
+        match switched {
+            // It is being mounted or unmounted, or another command looks at it.
+            Err(error) if look < LOOKS && matches!(error.code(), "session-in-use" | "control-unreachable") => {
+                sleep(PATIENCE);
+            }
+            other => return Ok((before, other?)),
+        }
+    }
+}
+
+fn switch_unmounted(cx: &mut Context, session: &Session, root: RootId, paths: &[BytePath]) -> Result<bool> {
+    let open = cx.open_session(&session.id)?;
+    let done = open.switch(root, paths, &|_| Default::default())?;
+    open.close()?;
+    Ok(done.changed)
+}
+
+fn resolve(cx: &mut Context, text: &str) -> Result<(Session, Checkpoint)> {
+    let current = cx.current(text)?;
+    resolve_checkpoint(cx.catalog()?.view(), text, current.as_ref())
+}
+
+/// Paths of the tree from what a user wrote: in the session's mount as for any program, elsewhere from the tree's root.
+fn tree_paths(cx: &Context, session: &Session, paths: &[OsString]) -> Result<Vec<BytePath>> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mounted = mounts::of_session(&mounts::table()?, &session.id);
+    let inside = |path: &Path| mounted.iter().find_map(|mount| path.strip_prefix(mount).ok().map(Path::to_owned));
+    let here = cx.cwd.as_deref().and_then(inside).unwrap_or_default();
+    let tree_path = |written: &OsString| {
+        let written_path = Path::new(written);
+        let path = match written_path.is_absolute() {
+            true => inside(written_path),
+            false => Some(here.join(written_path)),
+        };
+        let outside = || Error::OutsideTree { path: written.into() };
+        let path = path.and_then(|path| plain(&path)).ok_or_else(outside)?;
+        BytePath::parse(path.as_os_str().as_bytes()).map_err(|why| Error::BadPath { path: written.into(), why })
+    };
+    paths.iter().map(tree_path).collect()
+}
+
+/// The path without `.` and `..`; `None` if it leads out.
+fn plain(path: &Path) -> Option<PathBuf> {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir if out.pop() => {}
+            Component::CurDir => {}
+            _ => return None,
+        }
+    }
+    Some(out)
+}
