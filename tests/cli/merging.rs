@@ -2,6 +2,7 @@
 //! `AETHER_TEST_FUSE=skip` leaves these tests out.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use serde_json::Value;
 
@@ -182,6 +183,59 @@ fn a_directory_in_place_of_a_file_is_taken_as_a_whole() {
     world.ok(["-s", "ours", "conflict", "resolve", "thing", "--theirs"]);
     world.ok(["-s", "ours", "conflict", "resolve", "--all", "--theirs"]);
     assert_eq!(within(world, "ours", "cat thing/deep/x thing/y; stat -c %h thing"), "x\ny\n3\n");
+    assert_eq!(status(world, "ours"), "active");
+}
+
+/// A world whose mounts are gone when the test is done, however it ends.
+struct Mounts<'a>(&'a World);
+
+impl Drop for Mounts<'_> {
+    fn drop(&mut self) {
+        self.0.run(["session", "unmount", "--all", "--lazy"]);
+    }
+}
+
+#[test]
+fn a_merge_into_a_mounted_session_shows_at_once() {
+    let Some(ref world) = world() else { return };
+    let _mounts = Mounts(world);
+    within(world, "theirs", "echo theirs > other; mv lib moved; echo new > moved/new");
+    let at = std::path::PathBuf::from(world.ok(["session", "mount", "ours"]).trim_end());
+    fs::write(at.join("lib/mine"), "mine\n").unwrap();
+    fs::write(at.join("lib/text"), TEXT.replace("two", "zwei")).unwrap();
+    let kept = fs::metadata(at.join("lib/text")).unwrap();
+    assert_eq!(fs::read_to_string(at.join("other")).unwrap(), "other\n");
+    let (code, merged) = merge(world, &["theirs", "--into", "ours"]);
+    assert_eq!((code, merged["clean"].as_bool()), (0, Some(true)), "{merged}");
+    assert_eq!(fs::read_to_string(at.join("other")).unwrap(), "theirs\n");
+    let mut names: Vec<_> = fs::read_dir(at.join("moved")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["mine", "new", "text"]);
+    assert!(!at.join("lib").exists());
+    assert_eq!(fs::read_to_string(at.join("moved/text")).unwrap(), TEXT.replace("two", "zwei"));
+    let moved = fs::metadata(at.join("moved/text")).unwrap();
+    assert_eq!((moved.ino(), moved.mtime_nsec()), (kept.ino(), kept.mtime_nsec()), "it is the same file, moved");
+
+    // Conflicts, resolved on the mount; and again after a remount.
+    fs::write(at.join("other"), "ours\n").unwrap();
+    within(world, "theirs", "echo theirs again > other; echo more > more");
+    assert_eq!(merge(world, &["theirs", "--into", "ours"]).0, 4);
+    assert!(fs::read_to_string(at.join("other")).unwrap().starts_with("<<<<<<< ours\nours\n"));
+    world.ok(["session", "unmount", "ours"]);
+    world.ok(["session", "mount", "ours"]);
+    assert_eq!(status(world, "ours"), "conflict");
+    world.ok(["-s", "ours", "conflict", "resolve", "other", "--theirs"]);
+    assert_eq!(fs::read_to_string(at.join("other")).unwrap(), "theirs again\n");
+    assert_eq!(status(world, "ours"), "active");
+
+    // And taken back.
+    fs::write(at.join("other"), "ours again\n").unwrap();
+    within(world, "theirs", "echo clash > other; rm more");
+    assert_eq!(merge(world, &["theirs", "--into", "ours"]).0, 4);
+    assert!(!at.join("more").exists());
+    world.ok(["merge", "--abort", "--into", "ours"]);
+    assert_eq!(fs::read_to_string(at.join("other")).unwrap(), "ours again\n");
+    assert_eq!(fs::read_to_string(at.join("more")).unwrap(), "more\n");
     assert_eq!(status(world, "ours"), "active");
 }
 

@@ -1,61 +1,123 @@
-//! A session that is about to get another content, and nobody else may give it one meanwhile.
+//! A session that is about to get another content.
+//!
+//! One that is not mounted is held by this process meanwhile: its content, the checkpoint of what it was and what is noted
+//! of the merge change in one transaction. One that is mounted is changed by its mount process, and programs go on: what
+//! it was is a checkpoint before, and the merge is noted when it has happened. So a merge that was cut short is merged
+//! again, and finds little to do.
 
-use crate::catalog::{Session, Tx};
+use serde_json::json;
+
+use crate::catalog::{CheckpointKind, NewCheckpoint, Session, Tx};
 use crate::model::{BytePath, RootId};
+use crate::ops::checkpoint_create::seal_session;
+use crate::ops::checkpoint_restore::to_root;
 use crate::ops::error::Result;
-use crate::ops::live::OpenSession;
+use crate::ops::live::{LiveError, OpenSession};
 use crate::ops::session_mount::{live_mount, run_dir};
 use crate::ops::{Context, Error};
 
-/// A session of which this process has hold.
+use super::trees::root as root_of;
+
+/// A session whose content is to change.
 #[derive(Debug)]
-pub(super) struct Held {
-    open: Box<OpenSession>,
+pub(super) enum Held {
+    /// This process has it open.
+    Own(Box<OpenSession>),
+    /// A mount process serves it.
+    Mounted,
+}
+
+/// What a session is to become.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    /// What it holds now, as it was sealed.
+    pub(super) present: RootId,
+    /// What it is to hold.
+    pub(super) target: RootId,
+    /// Where these differ; without any, anywhere.
+    pub(super) paths: &'a [BytePath],
+    /// The word for why.
+    pub(super) reason: &'a str,
 }
 
 impl Held {
     /// Takes hold of a session.
     ///
     /// # Errors
-    /// It is mounted, or somebody has it open.
+    /// Another command has it open, or it cannot be read.
     pub(super) fn take(cx: &mut Context, session: &Session) -> Result<Self> {
-        if let Some(record) = live_mount(&run_dir(cx)?, &session.id)? {
-            return Err(Error::Mounted { name: session.name.clone(), at: record.mount_point });
+        match live_mount(&run_dir(cx)?, &session.id)? {
+            Some(_) => Ok(Self::Mounted),
+            None => Ok(Self::Own(Box::new(cx.open_session(&session.id)?))),
         }
-        Ok(Self { open: Box::new(cx.open_session(&session.id)?) })
     }
 
     /// Stores what the session holds now.
     ///
     /// # Errors
     /// It cannot be read, or the store not written.
-    pub(super) fn seal(&self) -> Result<RootId> {
-        Ok(self.open.seal(|| ())?)
+    pub(super) fn seal(&self, cx: &mut Context, session: &Session) -> Result<RootId> {
+        match self {
+            Self::Own(open) => Ok(open.seal(|| ())?),
+            Self::Mounted => Ok(seal_session(cx, session)?.root),
+        }
     }
 
-    /// Makes `target` what the session holds, in one transaction with `note`.
+    /// Changes the session, makes a checkpoint of what it was if that is something else, and notes why. Returns the
+    /// number of the checkpoint.
     ///
     /// # Errors
-    /// What the catalog or the disk say; nothing happened then.
-    pub(super) fn settle<T>(
+    /// What the catalog, the disk or the mount process say.
+    pub(super) fn settle(
         self,
         cx: &mut Context,
         session: &Session,
-        target: RootId,
-        _paths: &[BytePath],
-        note: impl FnOnce(&mut Tx<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let place = self.open.place;
-        let is_other = target != place.root || !self.open.overlay.is_clean();
-        let done = cx.write(|tx| {
-            if is_other && !tx.settle_session(session, place.delta, target)? {
-                return Err(Error::from(crate::ops::live::LiveError::InUse { id: session.id.clone() }));
+        change: Change<'_>,
+        note: impl FnOnce(&mut Tx<'_>) -> Result<()>,
+    ) -> Result<Option<u64>> {
+        let open = match self {
+            Self::Own(open) => open,
+            Self::Mounted if change.target == change.present => return cx.write(|tx| note(tx).map(|()| None)),
+            Self::Mounted => {
+                let (before, _) = to_root(cx, session, change.target, change.paths, change.reason)?;
+                cx.write(|tx| {
+                    tell(tx, session, before.number)?;
+                    note(tx)
+                })?;
+                return Ok(Some(before.number));
             }
-            note(tx)
+        };
+        let place = open.place;
+        let is_other = change.target != place.root || !open.overlay.is_clean();
+        let totals = root_of(open.overlay.lower(), change.present)?.totals;
+        let before = cx.write(|tx| {
+            if is_other && !tx.settle_session(session, place.delta, change.target)? {
+                return Err(Error::from(LiveError::InUse { id: session.id.clone() }));
+            }
+            let before = match change.target == change.present {
+                true => None,
+                false => Some(keep(tx, session, change, totals)?),
+            };
+            note(tx).map(|()| before)
         })?;
         if is_other {
-            self.open.retire()?;
+            open.retire()?;
         }
-        Ok(done)
+        Ok(before)
     }
+}
+
+/// Makes the checkpoint of what a session was.
+fn keep(tx: &mut Tx<'_>, session: &Session, change: Change<'_>, totals: crate::model::Totals) -> Result<u64> {
+    let (kind, reason) = (CheckpointKind::Auto, Some(change.reason.to_owned()));
+    let new = NewCheckpoint { root: change.present, totals, name: None, message: String::new(), kind, reason };
+    let id = tx.create_checkpoint(&session.id, &new)?;
+    let number = tx.view().checkpoint_by_id(&id)?.number;
+    tell(tx, session, number)?;
+    Ok(number)
+}
+
+/// Tells undo that the content of a session changed.
+fn tell(tx: &mut Tx<'_>, session: &Session, checkpoint: u64) -> Result<()> {
+    Ok(tx.note(&json!({ "kind": "restore", "session": session.id, "checkpoint": checkpoint }))?)
 }

@@ -8,21 +8,21 @@ mod lineage;
 mod resolve;
 mod trees;
 
-use serde_json::json;
-
-use crate::catalog::{CheckpointKind, ConflictRow, MergedFrom, NewCheckpoint, NewMerge, Session, StoodOn, Tx};
+use crate::catalog::{ConflictRow, MergedFrom, NewMerge, Session, StoodOn, Tx};
 use crate::model::merge::{ConflictStyle, Labels, Merged, Options, Placed, Three, merge};
-use crate::model::{BytePath, Root, RootId, Timestamp};
-use crate::store::StoreError;
+use crate::model::{Body, BytePath, RootId, Timestamp};
+use crate::store::tree::find_path;
+use crate::store::{Hold, Store, StoreError};
 
 use super::checkpoint_create::seal_session;
 use super::error::Result;
+use super::live::LiveError;
 use super::names::{self, Named};
 use super::session_changes::scope;
 use super::{Context, Error, blank};
 
 pub use error::MergeError;
-use hold::Held;
+use hold::{Change, Held};
 pub use resolve::{How, OpenMerge, Resolved, Side, Sides, abort, conflicts, resolve, sides};
 use trees::{StoreTrees, root as root_of};
 
@@ -108,48 +108,130 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, way: &Way) -> Result<
         Named::Checkpoint(_, checkpoint) => checkpoint.root,
         Named::Revision(_, revision) => revision.root,
     };
-    let held = if way.dry_run { None } else { Some(Held::take(cx, &into)?) };
-    let ours = match &held {
-        Some(held) => held.seal()?,
-        None => seal_session(cx, &into)?.root,
-    };
-    let (base, merged) = compute(cx, &into, from, (ours, theirs), way)?;
-    let is_dry = way.dry_run;
-    let mut report =
-        Report { session: into, from: from.name(), merged, is_update: way.is_update, is_dry, before: None };
-    let Some(held) = held else { return Ok(report) };
-    let into = &report.session;
-    let stands_already = into.base.revision == revision_of(from) && into.base.onto == Some(theirs);
-    if report.merged.is_nothing() && (stands_already || base == theirs && !way.is_update) {
-        return Ok(report);
+    if way.dry_run {
+        let ours = seal_session(cx, &into)?.root;
+        let (_, merged) = compute(cx, &into, from, (ours, theirs), way)?;
+        return Ok(Report {
+            session: into,
+            from: from.name(),
+            merged,
+            is_update: way.is_update,
+            is_dry: true,
+            before: None,
+        });
     }
-    let store = hold.store().clone();
-    let root = root_of(&store, ours)?;
-    let writer = hold.writer()?;
-    let paths = touched(&report.merged);
+    let held = Held::take(cx, &into)?;
+    let mut ours = held.seal(cx, &into)?;
+    for _ in 0..ATTEMPTS {
+        let (base, merged) = compute(cx, &into, from, (ours, theirs), way)?;
+        let built = build(cx, &hold, &into, from, Merging { base, ours, theirs, merged }, way)?;
+        // A program may have written meanwhile, if it is mounted. Elsewhere it does not matter.
+        let present = held.seal(cx, &into)?;
+        let paths = built.as_ref().map_or(&[][..], |built| &built.paths);
+        if is_same(hold.store(), (ours, present), paths)? {
+            return finish(cx, held, into, from, built, way);
+        }
+        ours = present;
+    }
+    Err(LiveError::InUse { id: into.id }.into())
+}
+
+/// How often a merge begins again because a program wrote into the session meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Whether two trees have the same at these paths; without any, everywhere.
+fn is_same(store: &Store, (a, b): (RootId, RootId), paths: &[BytePath]) -> Result<bool> {
+    if a == b || paths.is_empty() {
+        return Ok(a == b);
+    }
+    for path in paths {
+        let (left, right) = (find_path(store, a, path), find_path(store, b, path));
+        let same = match (left.map_err(StoreError::from)?, right.map_err(StoreError::from)?) {
+            (Some(left), Some(right)) => {
+                let same_body = match (&left.body, &right.body) {
+                    (Body::Dir(left), Body::Dir(right)) => left.content == right.content,
+                    (left, right) => left == right,
+                };
+                same_body && (left.attr.perm, left.attr.size) == (right.attr.perm, right.attr.size)
+            }
+            (left, right) => left.is_none() && right.is_none(),
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What is merged, and what comes of it.
+struct Merging {
+    base: RootId,
+    ours: RootId,
+    theirs: RootId,
+    merged: Merged,
+}
+
+/// A merge that only has to take effect.
+struct Built {
+    sides: Merging,
+    target: RootId,
+    paths: Vec<BytePath>,
+}
+
+/// Stores the merged tree.
+fn build(
+    cx: &mut Context,
+    hold: &Hold,
+    into: &Session,
+    from: &Named,
+    sides: Merging,
+    way: &Way,
+) -> Result<Option<Built>> {
+    let stands_already = into.base.revision == revision_of(from) && into.base.onto == Some(sides.theirs);
+    if sides.merged.is_nothing() && (stands_already || sides.base == sides.theirs && !way.is_update) {
+        return Ok(None);
+    }
+    let (store, writer) = (hold.store().clone(), hold.writer()?);
+    let paths = touched(&sides.merged);
     // A session without changes of its own is then what a new one on that revision is, scratch included.
-    let is_forward = way.is_update && ours == base;
+    let is_forward = way.is_update && sides.ours == sides.base;
     let target = match paths.is_empty() {
-        _ if is_forward => theirs,
-        true => ours,
-        false => writer.put_root(&build::build(&store, &writer, (ours, &root), &report.merged, now(cx))?)?,
+        _ if is_forward => sides.theirs,
+        true => sides.ours,
+        false => {
+            let root = root_of(&store, sides.ours)?;
+            writer.put_root(&build::build(&store, &writer, (sides.ours, &root), &sides.merged, now(cx))?)?
+        }
     };
     writer.finish()?;
+    Ok(Some(Built { sides, target, paths: if is_forward { Vec::new() } else { paths } }))
+}
+
+/// Gives the session what was built for it; `None`: it has all already.
+fn finish(
+    cx: &mut Context,
+    held: Held,
+    into: Session,
+    from: &Named,
+    built: Option<Built>,
+    way: &Way,
+) -> Result<Report> {
+    let (is_update, from_name) = (way.is_update, from.name());
+    let Some(Built { sides, target, paths }) = built else {
+        let merged = Merged::default();
+        return Ok(Report { session: into, from: from_name, merged, is_update, is_dry: false, before: None });
+    };
     let noted = NewMerge {
         from: merged_from(from),
-        theirs,
-        sides: (!report.merged.is_clean()).then_some((base, ours)),
-        update: way.is_update.then_some(StoodOn { onto: into.base.onto, revision: into.base.revision }),
+        theirs: sides.theirs,
+        sides: (!sides.merged.is_clean()).then_some((sides.base, sides.ours)),
+        update: is_update.then_some(StoodOn { onto: into.base.onto, revision: into.base.revision }),
     };
-    let paths = if is_forward { Vec::new() } else { paths };
-    report.before = held.settle(cx, into, target, &paths, |tx| {
-        let before = (target != ours).then(|| checkpoint_before(tx, into, (ours, &root), way)).transpose()?;
-        note(tx, into, &noted, &report.merged, revision_of(from))?;
-        Ok(before)
-    })?;
-    let id = into.id.clone();
-    report.session = cx.resolve_session(Some(&id))?;
-    Ok(report)
+    let reason = if is_update { "update" } else { "merge" };
+    let change = Change { present: sides.ours, target, paths: &paths, reason };
+    let before = held.settle(cx, &into, change, |tx| note(tx, &into, &noted, &sides.merged, revision_of(from)))?;
+    let session = cx.resolve_session(Some(&into.id))?;
+    Ok(Report { session, from: from_name, merged: sides.merged, is_update, is_dry: false, before })
 }
 
 /// Finds the base, and merges.
@@ -212,18 +294,6 @@ fn touched(merged: &Merged) -> Vec<BytePath> {
     paths.sort_unstable();
     paths.dedup();
     paths
-}
-
-/// The checkpoint of what a session held before.
-fn checkpoint_before(tx: &mut Tx<'_>, into: &Session, (id, root): (RootId, &Root), way: &Way) -> Result<u64> {
-    let reason = if way.is_update { "update" } else { "merge" };
-    let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
-    let (totals, message) = (root.totals, String::new());
-    let new = NewCheckpoint { root: id, totals, name: None, message, kind, reason };
-    let id = tx.create_checkpoint(&into.id, &new)?;
-    let number = tx.view().checkpoint_by_id(&id)?.number;
-    tx.note(&json!({ "kind": "restore", "session": into.id, "checkpoint": number }))?;
-    Ok(number)
 }
 
 fn note(tx: &mut Tx<'_>, into: &Session, new: &NewMerge, merged: &Merged, revision: Option<u64>) -> Result<()> {

@@ -1,8 +1,6 @@
 //! Conflicts, until they are gone: listing them, looking at their sides, saying how it is to be, taking the merge back.
 
-use serde_json::json;
-
-use crate::catalog::{CheckpointKind, ConflictRow, Merge, MergeState, NewCheckpoint, Session, Tx};
+use crate::catalog::{ConflictRow, Merge, MergeState, Session};
 use crate::model::merge::{ConflictKind, ConflictStyle, Labels, MAX_TEXT_BYTES, TextMerge, is_binary};
 use crate::model::{Attr, Body, BytePath, Entry, Kind, RootId, Timestamp};
 use crate::ops::error::Result;
@@ -13,7 +11,7 @@ use crate::store::{Store, StoreError};
 
 use super::MergeError;
 use super::edit::{Edits, Put, edit};
-use super::hold::Held;
+use super::hold::{Change, Held};
 use super::now;
 use super::trees::root as root_of;
 
@@ -124,7 +122,7 @@ pub fn sides(cx: &mut Context, session: Option<&str>, path: &BytePath) -> Result
 ///
 /// # Errors
 /// [`MergeError::NotInConflict`], [`MergeError::NoConflict`], [`MergeError::NoUnion`], [`MergeError::HasMarkers`], [`MergeError::InTheWay`]; the
-/// session is mounted or cannot be read. Nothing happened then.
+/// session cannot be read. Nothing happened then.
 pub fn resolve(cx: &mut Context, session: Option<&str>, paths: &[BytePath], how: &How) -> Result<Resolved> {
     let desk = Desk::open(cx, session)?;
     let wanted: Vec<ConflictRow> = match paths {
@@ -133,7 +131,7 @@ pub fn resolve(cx: &mut Context, session: Option<&str>, paths: &[BytePath], how:
     };
     let hold = cx.store()?.hold()?;
     let held = Held::take(cx, &desk.session)?;
-    let present = held.seal()?;
+    let present = held.seal(cx, &desk.session)?;
     let work = Work { desk: &desk, present, now: now(cx) };
     let mut edits = Edits::default();
     let mut touched = Vec::new();
@@ -149,15 +147,15 @@ pub fn resolve(cx: &mut Context, session: Option<&str>, paths: &[BytePath], how:
     writer.finish()?;
     let is_left = |row: &&ConflictRow| row.resolution.is_none() && !wanted.iter().any(|it| it.path == row.path);
     let left = desk.rows.iter().filter(is_left).count();
-    let before = held.settle(cx, &desk.session, target, &touched, |tx| {
-        let before = (target != present).then(|| keep(tx, &desk, present, root.totals, "resolve")).transpose()?;
+    let change = Change { present, target, paths: &touched, reason: "resolve" };
+    let before = held.settle(cx, &desk.session, change, |tx| {
         for row in &wanted {
             tx.resolve_conflict(&desk.merge, &row.path, how.word())?;
         }
         if left == 0 {
             tx.end_merge(&desk.session, &desk.merge, MergeState::Done)?;
         }
-        Ok(before)
+        Ok(())
     })?;
     let session = cx.resolve_session(Some(&desk.session.id))?;
     let paths = wanted.into_iter().map(|row| row.path).collect();
@@ -167,30 +165,17 @@ pub fn resolve(cx: &mut Context, session: Option<&str>, paths: &[BytePath], how:
 /// Takes a merge back that has conflicts left: the session is as it was before. What was done since is in a checkpoint.
 ///
 /// # Errors
-/// [`MergeError::NotInConflict`]; the session is mounted or cannot be read.
+/// [`MergeError::NotInConflict`]; the session cannot be read.
 pub fn abort(cx: &mut Context, session: Option<&str>) -> Result<Resolved> {
     let desk = Desk::open(cx, session)?;
     let _hold = cx.store()?.hold()?;
     let held = Held::take(cx, &desk.session)?;
-    let present = held.seal()?;
-    let totals = root_of(&desk.store, present)?.totals;
-    let before = held.settle(cx, &desk.session, desk.ours, &[], |tx| {
-        let before = (present != desk.ours).then(|| keep(tx, &desk, present, totals, "abort")).transpose()?;
-        tx.end_merge(&desk.session, &desk.merge, MergeState::Aborted)?;
-        Ok(before)
-    })?;
+    let present = held.seal(cx, &desk.session)?;
+    let change = Change { present, target: desk.ours, paths: &[], reason: "abort" };
+    let before = held
+        .settle(cx, &desk.session, change, |tx| Ok(tx.end_merge(&desk.session, &desk.merge, MergeState::Aborted)?))?;
     let session = cx.resolve_session(Some(&desk.session.id))?;
     Ok(Resolved { session, from: desk.merge.from.name, paths: Vec::new(), left: 0, before })
-}
-
-/// Makes an automatic checkpoint of what the session holds.
-fn keep(tx: &mut Tx<'_>, desk: &Desk, root: RootId, totals: crate::model::Totals, reason: &str) -> Result<u64> {
-    let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
-    let new = NewCheckpoint { root, totals, name: None, message: String::new(), kind, reason };
-    let id = tx.create_checkpoint(&desk.session.id, &new)?;
-    let number = tx.view().checkpoint_by_id(&id)?.number;
-    tx.note(&json!({ "kind": "restore", "session": desk.session.id, "checkpoint": number }))?;
-    Ok(number)
 }
 
 /// A merge with conflicts left, with all that is needed to work on it.
