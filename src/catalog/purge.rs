@@ -44,7 +44,14 @@ impl Tx<'_> {
     /// What SQLite says.
     pub fn purge_expired(&mut self, before_ns: i64) -> Result<Purged, Error> {
         let expired = self.view().expired(before_ns)?;
-        self.purge(&expired.objects)?;
+        // What only forgets how to undo is passed over by an undo itself.
+        if !expired.objects.is_empty() {
+            self.purge(&expired.objects)?;
+        }
+        if let Some(last) = expired.operations.last() {
+            let details = serde_json::json!({ "count": expired.operations.len() });
+            self.event_of("operation.forget", "operation", &last.to_string(), &details)?;
+        }
         self.execute(
             "UPDATE operation SET gone = 'it was too long ago'
              WHERE time_ns < ?1 AND gone IS NULL AND seq IN (SELECT operation FROM undo_row)",

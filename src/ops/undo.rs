@@ -66,7 +66,9 @@ fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<()> {
     let what = operation.note.as_ref().and_then(|note| note.get("kind")).and_then(Value::as_str);
     if what == Some("restore") {
         let (seq, command) = (operation.seq, operation.command.clone());
-        let why = "it changed the content of a session; restore the checkpoint that was made before it".into();
+        let number = operation.note.as_ref().and_then(|note| note.get("checkpoint")).and_then(Value::as_u64);
+        let before = number.map(|number| format!(" ({number})")).unwrap_or_default();
+        let why = format!("it changed the content of a session; the checkpoint before it{before} has that as it was");
         return Err(Error::Catalog(UndoError::Gone { seq, command, why }.into()));
     }
     let changes = cx.catalog()?.view().row_changes(operation.seq)?;
