@@ -16,9 +16,9 @@ use super::exit::{Error, Exit};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  aether cat fix-login@1:src/index.html
-  aether cat web@1:README.md > README.before
-  aether -s fix-login cat @:src/index.html")]
+  aether cat fix-login@1:index.html
+  aether cat web@1:index.html > before.html
+  aether -s fix-login cat @:index.html")]
 pub(crate) struct Args {
     /// The file
     #[arg(value_name = "STATE:PATH")]

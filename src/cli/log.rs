@@ -19,8 +19,8 @@ use super::exit::{Error, Exit};
 #[command(after_help = "\
 Examples:
   aether -s fix-login log
-  aether -s fix-login log src/index.html
-  aether -s fix-login log --json -- src")]
+  aether -s fix-login log index.html
+  aether -s fix-login log --json -- lib")]
 pub(crate) struct Args {
     /// A path of the tree
     path: Option<OsString>,

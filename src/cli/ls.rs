@@ -18,8 +18,8 @@ use super::exit::{Error, Exit};
 #[command(after_help = "\
 Examples:
   aether ls fix-login@1
-  aether ls -l web@1:src
-  aether -s fix-login ls @:src")]
+  aether ls -l web@1:lib
+  aether -s fix-login ls @:lib")]
 pub(crate) struct Args {
     /// The directory
     #[arg(value_name = "STATE[:PATH]")]

@@ -18,9 +18,9 @@ use super::names;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  aether merge try-2 --into fix-login
-  aether merge try-2 --into fix-login --dry-run
-  aether merge web@4 --into fix-login
+  aether merge login-bug --into fix-login
+  aether merge login-bug --into fix-login --dry-run
+  aether merge web@2 --into fix-login
   aether merge --abort --into fix-login")]
 pub(crate) struct Args {
     /// What to merge: a session, `SESSION@CHECKPOINT`, or a revision of a source

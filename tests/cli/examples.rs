@@ -59,7 +59,19 @@ fn every_example_works() {
             world.sh("tar czf release.tar.gz src; git init -q src/lib; cd src/lib; git config user.name ann
                  git config user.email ann@example.org; git commit -q --allow-empty -m one; git tag v1.2");
         }
-        for example in examples(&command) {
+        for (number, example) in examples(&command).into_iter().enumerate() {
+            let needs_conflict = name.starts_with("aether conflict") || example.contains("merge --abort");
+            if needs_conflict && !skip_fuse {
+                // Each finds a conflict of its own: the one before may have resolved it.
+                for (session, line) in
+                    [("fix-login", format!("ours {number}")), ("login-bug", format!("theirs {number}"))]
+                {
+                    world.ok(["run", session, "--", "sh", "-c", &format!("echo {line} >lib/app.js")]);
+                }
+                fs::write(world.path("merged.js"), "both\n").unwrap();
+                world.run(["merge", "--abort", "--into", "fix-login"]);
+                assert_eq!(world.run(["merge", "login-bug", "--into", "fix-login"]).code, 4);
+            }
             let ended = end(world.command("sh").args(["-c", &example]));
             // What the machine lacks is not the example's fault.
             let fine = ended.code == 0 || verb == "doctor" && ended.code == 1 || example.ends_with("doctor");

@@ -21,7 +21,7 @@ use crate::ui::view::{ChangeView, NameStatusView, RestoreView};
 #[command(after_help = "\
 Examples:
   aether checkpoint restore fix-login@1 --dry-run
-  aether checkpoint restore fix-login@1 --path src
+  aether checkpoint restore fix-login@1 --path lib
   aether checkpoint restore fix-login@1")]
 pub(crate) struct Args {
     /// The checkpoint: `SESSION@NUMBER`, or `@NUMBER` of the current session

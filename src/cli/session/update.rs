@@ -17,7 +17,7 @@ use crate::ui::view::MergeView;
 Examples:
   aether session update fix-login
   aether update fix-login --dry-run
-  aether update fix-login --to 4")]
+  aether update fix-login --to 2")]
 pub(crate) struct Args {
     #[command(flatten)]
     session: SessionArg,
