@@ -145,6 +145,8 @@ impl Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Self::Busy { path }
             }
+            // The file ends within a page.
+            Some(ErrorCode::SystemIoFailure) if is_short(&error) => Self::Damaged { path, what: error.to_string() },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: error.to_string() },
             Some(ErrorCode::NotADatabase) => Self::Foreign { path },
             _ => match error {
@@ -155,4 +157,10 @@ impl Error {
             },
         }
     }
+}
+
+/// Whether SQLite got fewer bytes than a page has.
+fn is_short(error: &rusqlite::Error) -> bool {
+    const IOERR_SHORT_READ: i32 = rusqlite::ffi::SQLITE_IOERR_SHORT_READ;
+    error.sqlite_error().is_some_and(|error| error.extended_code == IOERR_SHORT_READ)
 }

@@ -3,7 +3,7 @@
 //! It holds names, numbers and hashes, never file content and never a live delta. Its rules:
 //!
 //! - Every command that changes something is one transaction ([`Catalog::write`]) with one row in `operation`, and a
-//!   line in `event` for each thing that changed. It happened wholly or not at all, and can be undone ([`undo`]).
+//!   line in `event` for each thing that changed. It happened wholly or not at all, and can be undone.
 //! - When [`Catalog::write`] returns, what it did survives a power cut.
 //! - Nothing slow happens inside a write transaction: whoever needs the disk does that first.
 //! - Times, actors and randomness come from the caller, in an [`Act`].

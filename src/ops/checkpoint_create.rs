@@ -82,10 +82,20 @@ pub(super) fn automatic_with(
 ) -> Result<Checkpoint> {
     let _hold = cx.store()?.hold()?;
     let sealed = seal_session(cx, session)?;
-    let totals = totals(cx, sealed.root)?;
-    let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
-    let new = NewCheckpoint { root: sealed.root, totals, name: None, message: String::new(), kind, reason };
+    let new = automatic_of(cx, sealed.root, reason)?;
     record_with(cx, session, &new, also)
+}
+
+/// Makes an automatic checkpoint of a state that is durable. The caller holds the store.
+pub(super) fn record_automatic(cx: &mut Context, session: &Session, root: RootId, reason: &str) -> Result<Checkpoint> {
+    let new = automatic_of(cx, root, reason)?;
+    record(cx, session, &new)
+}
+
+fn automatic_of(cx: &mut Context, root: RootId, reason: &str) -> Result<NewCheckpoint> {
+    let totals = totals(cx, root)?;
+    let (kind, reason) = (CheckpointKind::Auto, Some(reason.to_owned()));
+    Ok(NewCheckpoint { root, totals, name: None, message: String::new(), kind, reason })
 }
 
 fn totals(cx: &mut Context, root: RootId) -> Result<crate::model::Totals> {

@@ -9,13 +9,12 @@ use std::thread::sleep;
 use serde_json::json;
 
 use crate::catalog::{Checkpoint, Session};
-use crate::daemon::Failure;
 use crate::model::{BytePath, RootId};
 
 use super::changes::{Change, Scope, changes, visible};
-use super::checkpoint_create::{LOOKS, PATIENCE, automatic_with};
+use super::checkpoint_create::{LOOKS, PATIENCE, automatic_with, record_automatic};
 use super::error::Result;
-use super::live::{LiveError, SessionView, order};
+use super::live::{LiveError, Outcome, SessionView, order};
 use super::names::resolve_checkpoint;
 use super::session_mount::{live_mount, run_dir};
 use super::{Context, Error, mounts};
@@ -94,8 +93,8 @@ pub fn plan(cx: &mut Context, request: &Request) -> Result<Planned> {
 }
 
 /// Makes a session a frozen tree, in whole or in some paths, and returns the checkpoint of what it was before. `reason`
-/// is the word for why. The state before is recorded before anything changes; what a program writes between the two is
-/// overwritten like all else.
+/// is the word for why. The state before is recorded before anything changes; if a program changes something between the
+/// two, the state that was really replaced becomes a checkpoint as well, and is the one returned.
 ///
 /// # Errors
 /// As [`run`].
@@ -122,10 +121,7 @@ pub fn to_root(
                 .connect(&run)
                 .and_then(|mut client| client.call(&order(root, paths)))
                 .map_err(Error::from)
-                .and_then(|reply| match reply.result.get("changed").and_then(serde_json::Value::as_bool) {
-                    Some(changed) => Ok(changed),
-                    None => Err(Failure::new("control-protocol", "the mount process did not say what it did").into()),
-                }),
+                .and_then(|reply| Ok(Outcome::of(&reply)?)),
             None => switch_unmounted(cx, session, root, paths),
         };
         look += 1;
@@ -134,16 +130,24 @@ pub fn to_root(
             Err(error) if look < LOOKS && matches!(error.code(), "session-in-use" | "control-unreachable") => {
                 sleep(PATIENCE);
             }
-            other => return Ok((before, other?)),
+            other => {
+                let done = other?;
+                // A program changed something after the checkpoint was made: what was replaced is another state.
+                let before = match done.replaced.filter(|root| *root != before.root) {
+                    Some(root) => record_automatic(cx, session, root, reason)?,
+                    None => before,
+                };
+                return Ok((before, done.changed));
+            }
         }
     }
 }
 
-fn switch_unmounted(cx: &mut Context, session: &Session, root: RootId, paths: &[BytePath]) -> Result<bool> {
+fn switch_unmounted(cx: &mut Context, session: &Session, root: RootId, paths: &[BytePath]) -> Result<Outcome> {
     let open = cx.open_session(&session.id)?;
-    let done = open.switch(root, paths, &|_| Default::default())?;
+    let done = open.switch(root, paths, &|_| Default::default(), |_| Ok::<(), Error>(()))?;
     open.close()?;
-    Ok(done.changed)
+    Ok(done)
 }
 
 fn resolve(cx: &mut Context, text: &str) -> Result<(Session, Checkpoint)> {

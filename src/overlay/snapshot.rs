@@ -107,15 +107,13 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     pub fn snapshot_to_seal(&self, links: &mut Links) -> Result<Snapshot<L, U>, Error> {
         let pin = self.upper.pin();
         let mut snapshot = self.snapshot_of(self.state_to_seal(), pin);
-        let touched: Vec<Ino> = snapshot.state.touched.keys().copied().collect();
-        match links.follow(&snapshot, touched) {
-            Ok(()) => snapshot.linking = links.dirs().clone(),
+        match snapshot.follow(links) {
+            Ok(()) => Ok(snapshot),
             Err(error) => {
                 self.seal_failed(&snapshot);
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(snapshot)
     }
 
     /// What a snapshot would have sealed is still to be sealed.
@@ -126,13 +124,26 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         }
     }
 
-    fn snapshot_of(&self, state: State, pin: Pin) -> Snapshot<L, U> {
+    /// A snapshot of this state that does not know yet where what changed has other names.
+    pub(super) fn snapshot_of(&self, state: State, pin: Pin) -> Snapshot<L, U> {
         let (lower, upper) = (self.lower.clone(), self.upper.clone());
         Snapshot { state, lower, upper, _pin: pin, linking: FxHashSet::default() }
     }
 }
 
 impl<L: Lower, U: Upper> Snapshot<L, U> {
+    /// Looks where in frozen directories what changed has other names, so that the snapshot can be sealed. `links` is what
+    /// was found for those before it.
+    ///
+    /// # Errors
+    /// [`Error::Lower`] when a frozen directory cannot be read.
+    pub fn follow(&mut self, links: &mut Links) -> Result<(), Error> {
+        let touched: Vec<Ino> = self.state.touched.keys().copied().collect();
+        links.follow(self, touched)?;
+        self.linking = links.dirs().clone();
+        Ok(())
+    }
+
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> SnapshotEntry {

@@ -70,6 +70,11 @@ impl State {
         }
     }
 
+    /// The same state with what counts as changed; nothing if nothing does.
+    pub fn copy_if_touched(&self) -> Option<Self> {
+        (!self.touched.is_empty()).then(|| Self { touched: self.touched.clone(), ..self.copy() })
+    }
+
     /// Applies one record; ranges of the upper that nothing refers to afterwards are added to `dead`.
     pub fn apply(&mut self, record: Record, dead: &mut Dead) {
         self.touch(&record);

@@ -113,7 +113,7 @@ impl Bench {
         let writers: BTreeSet<Ino> = held.iter().filter(|ino| (*ino ^ u64::from(draw[7])) % 3 == 0).copied().collect();
         let switch = Switch { target: &checkpoint.root, paths, now: time_of(step) };
         let done = match files.switch(&switch, &open) {
-            Ok(done) => done,
+            Ok((done, _)) => done,
             // A path leads through what is a file now.
             Err(aether::overlay::Error::NotDir) if !paths.is_empty() => {
                 return same_tree(&before, &read(&self.subject.files)?, &BTreeSet::new());

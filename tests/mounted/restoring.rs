@@ -232,3 +232,46 @@ fn some_paths_are_restored_and_others_stay() {
     assert_eq!(fs::read_to_string(mount.root().join("file")).unwrap(), "changed");
     mount.end();
 }
+
+#[test]
+fn nothing_that_a_program_wrote_while_a_restore_ran_is_lost() {
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    if skipped() {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.session_on(&origin(&workspace));
+    let mount = workspace.mount();
+    workspace.aether(&["checkpoint", "create", "session"]);
+    let (root, stop) = (mount.root().to_owned(), AtomicBool::new(false));
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut number = 0;
+            while !stop.load(Ordering::Relaxed) {
+                fs::write(root.join(format!("w{number}")), format!("{number}")).unwrap();
+                number += 1;
+            }
+            number
+        });
+        for _ in 0..5 {
+            std::thread::sleep(std::time::Duration::from_millis(40));
+            workspace.aether(&["restore", "session@1"]);
+        }
+        stop.store(true, Ordering::Relaxed);
+        writer.join().unwrap()
+    });
+    let mut kept = BTreeSet::new();
+    let aether = |args: &[&str]| String::from_utf8(workspace.aether(args).stdout).unwrap();
+    let mut see = |listed: String| {
+        kept.extend(listed.lines().filter_map(|name| name.strip_prefix('w')?.parse::<u32>().ok()));
+    };
+    let count = aether(&["checkpoint", "list", "session", "--json"]).lines().count();
+    assert!(count >= 6, "{count}");
+    (2..=count).for_each(|number| see(aether(&["ls", &format!("session@{number}")])));
+    see(aether(&["ls", "session"]));
+    let lost: Vec<_> = (0..written).filter(|number| !kept.contains(number)).collect();
+    assert!(lost.is_empty(), "{lost:?} of {written}");
+    assert!(written > 10, "{written}");
+}

@@ -12,7 +12,7 @@ mod workspace;
 pub use error::LiveError;
 pub use frozen::NoUpper;
 pub use open::{OpenSession, Resume, SessionBase, delta_dir, open_session, open_store, resume_session, session_dir};
-pub use switching::order;
+pub use switching::{Outcome, order};
 pub use tree::LiveTree;
 pub use view::SessionView;
 pub use workspace::{SessionWorkspace, What, open_workspace};

@@ -1,8 +1,10 @@
 //! Sealing a session that this process has open.
 
+use crate::delta::Delta;
 use crate::model::RootId;
 use crate::ops::seal::{Memo, seal};
-use crate::store::Generation;
+use crate::overlay::Snapshot;
+use crate::store::{Generation, Hold, Store};
 
 use super::{LiveError, OpenSession, SessionBase};
 
@@ -59,26 +61,45 @@ impl OpenSession {
             return Ok(self.place.root);
         }
         let hold = self.overlay.lower().hold()?;
-        if sealing.generation.replace(hold.generation()) != Some(hold.generation()) {
-            sealing.memo.forget();
-            sealing.last = None;
-        }
-        let Sealing { memo, last, .. } = &mut *sealing;
-        let snapshot = self.overlay.snapshot_to_seal(&mut memo.links)?;
+        sealing.begin(&hold);
+        let snapshot = self.overlay.snapshot_to_seal(&mut sealing.memo.links)?;
         begun();
-        if let (Some(last), None) = (*last, snapshot.touched().next()) {
+        if let (Some(last), None) = (sealing.last, snapshot.touched().next()) {
             return Ok(last);
         }
-        let store = || {
-            let writer = hold.writer()?;
-            let (root, stored) = seal(&snapshot, &writer, memo, THREADS)?;
-            let root = writer.put_root(&root)?;
-            writer.finish()?;
-            Ok::<_, LiveError>((root, stored))
-        };
-        let (root, stored) = store().inspect_err(|_| self.overlay.seal_failed(&snapshot))?;
-        memo.adopt(stored, &snapshot);
-        *last = Some(root);
+        sealing.store(&hold, &snapshot).inspect_err(|_| self.overlay.seal_failed(&snapshot))
+    }
+}
+
+impl Sealing {
+    /// Forgets what a collection of the store may have taken away.
+    fn begin(&mut self, hold: &Hold) {
+        if self.generation.replace(hold.generation()) != Some(hold.generation()) {
+            self.memo.forget();
+            self.last = None;
+        }
+    }
+
+    /// Stores a snapshot of which it is known what changed since the last one.
+    fn store(&mut self, hold: &Hold, snapshot: &Snapshot<Store, Delta>) -> Result<RootId, LiveError> {
+        let writer = hold.writer()?;
+        let (root, stored) = seal(snapshot, &writer, &self.memo, THREADS)?;
+        let root = writer.put_root(&root)?;
+        writer.finish()?;
+        self.memo.adopt(stored, snapshot);
+        self.last = Some(root);
         Ok(root)
+    }
+
+    /// Stores the state that was just replaced by another one. Nothing was sealed in between.
+    pub(super) fn store_replaced(
+        &mut self,
+        store: &Store,
+        mut snapshot: Snapshot<Store, Delta>,
+    ) -> Result<RootId, LiveError> {
+        let hold = store.hold()?;
+        self.begin(&hold);
+        snapshot.follow(&mut self.memo.links)?;
+        self.store(&hold, &snapshot)
     }
 }

@@ -64,7 +64,7 @@ impl SessionView {
     /// Opens a session that nobody else has open.
     ///
     /// # Errors
-    /// As [`open_session`].
+    /// As `open_session`.
     pub fn own(cx: &mut Context, id: &str, store: Arc<Store>, onto: Root) -> Result<Self> {
         let session = cx.open_session(id)?;
         let snapshot = session.overlay.snapshot().map_err(LiveError::from)?;

@@ -23,7 +23,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         &self,
         moment: u64,
         make: impl FnOnce(&State) -> Option<Batch>,
-    ) -> Result<Option<Switched>, Error> {
+    ) -> Result<Option<Done>, Error> {
         let mut journal = self.journal.lock();
         if journal.changes != moment {
             return Ok(None);
@@ -37,7 +37,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         &self,
         compare: impl FnOnce(&Snapshot<L, U>) -> Result<Found, Error>,
         make: impl FnOnce(&Found, &State) -> Option<Batch>,
-    ) -> Result<Switched, Error> {
+    ) -> Result<Done, Error> {
         let pin = self.upper.pin();
         let mut journal = self.journal.lock();
         let snapshot = self.snapshot_of_all(self.state.read().copy(), pin)?;
@@ -46,11 +46,12 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         self.carry_out(&mut journal, batch)
     }
 
-    fn carry_out(&self, journal: &mut Journal, batch: Option<Batch>) -> Result<Switched, Error> {
-        let Some(Batch { records, stale, unknown }) = batch else { return Ok(Switched::default()) };
+    fn carry_out(&self, journal: &mut Journal, batch: Option<Batch>) -> Result<Done, Error> {
+        let Some(Batch { records, stale, unknown }) = batch else { return Ok(Done::default()) };
         if self.is_read_only() {
             return Err(Error::ReadOnly);
         }
+        let before = self.state.read().copy_if_touched();
         self.commit_with(journal, records, None, 0, |state, known| {
             // The kernel came to know them a moment ago: whoever it was for has them open.
             for (ino, inode) in unknown {
@@ -59,6 +60,13 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 }
             }
         })?;
-        Ok(Switched { stale, changed: true })
+        Ok(Done { switched: Switched { stale, changed: true }, before })
     }
+}
+
+/// What was done, and the state that it was done to, if something in that was not sealed.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) switched: Switched,
+    pub(super) before: Option<State>,
 }

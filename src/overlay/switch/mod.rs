@@ -23,7 +23,8 @@ use crate::model::{BytePath, Ino, Name, Root, Timestamp};
 use super::core::Overlay;
 use super::known::KnownTable;
 use super::state::State;
-use super::{Error, Lower, Upper};
+use super::{Error, Lower, Snapshot, Upper};
+use apply::Done;
 use batch::{Batch, Maker};
 use compare::compare;
 use found::Found;
@@ -81,7 +82,8 @@ pub struct Switched {
 impl<L: Lower, U: Upper> Overlay<L, U> {
     /// Makes the session's tree the target's. `open` is asked which of the files that are about to get other bytes are
     /// open for writing, or run; it may take its time. The caller keeps the target's objects in the store as long as the
-    /// session may refer to them.
+    /// session may refer to them. With what was done comes the session as it was just before, if something of that was
+    /// never sealed.
     ///
     /// # Errors
     /// [`Error::NotDir`] when a path leads through what is no directory in the session; [`Error::ReadOnly`]; as any
@@ -90,7 +92,13 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         &self,
         switch: &Switch<'_>,
         open: &dyn Fn(&FxHashSet<Ino>) -> FxHashSet<Ino>,
-    ) -> Result<Switched, Error> {
+    ) -> Result<(Switched, Option<Snapshot<L, U>>), Error> {
+        let pin = self.upper.pin();
+        let Done { switched, before } = self.try_switch(switch, open)?;
+        Ok((switched, before.map(|state| self.snapshot_of(state, pin))))
+    }
+
+    fn try_switch(&self, switch: &Switch<'_>, open: &dyn Fn(&FxHashSet<Ino>) -> FxHashSet<Ino>) -> Result<Done, Error> {
         let scope = Scope::new(switch.paths);
         let mut asked = Asked { of: FxHashSet::default(), open: FxHashSet::default(), ask: open };
         for _ in 0..ATTEMPTS {

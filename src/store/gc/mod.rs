@@ -2,10 +2,10 @@
 //!
 //! The order is what makes it safe, also when it is killed, or the power fails, between any two steps:
 //!
-//! 1. What a killed collection left is ended ([`condemn`]).
-//! 2. The packs are listed, then the roots are read, and all that is reached from them is marked ([`marks`]).
-//! 3. For each pack it is decided whether it stays, goes, or goes after what is alive in it has moved ([`plan`]).
-//! 4. What is alive moves; the copies are durable before anything else happens ([`relocate`]).
+//! 1. What a killed collection left is ended (`condemn`).
+//! 2. The packs are listed, then the roots are read, and all that is reached from them is marked (`marks`).
+//! 3. For each pack it is decided whether it stays, goes, or goes after what is alive in it has moved (`plan`).
+//! 4. What is alive moves; the copies are durable before anything else happens (`relocate`).
 //! 5. Packs that are to go are condemned: they lose their names, then the index forgets them. Look-ups no longer find
 //!    what is in them, but readers do.
 //! 6. A new generation begins, and holders of older ones are waited for. Whoever found something in a condemned pack
