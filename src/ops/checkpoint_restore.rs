@@ -16,6 +16,7 @@ use super::checkpoint_create::{LOOKS, PATIENCE, automatic_with, record_automatic
 use super::error::Result;
 use super::live::{LiveError, Outcome, SessionView, order};
 use super::names::resolve_checkpoint;
+use super::session_archive::refuse_archived;
 use super::session_mount::{live_mount, run_dir};
 use super::{Context, Error, mounts};
 
@@ -105,6 +106,7 @@ pub fn to_root(
     paths: &[BytePath],
     reason: &str,
 ) -> Result<(Checkpoint, bool)> {
+    refuse_archived(session)?;
     let _hold = cx.store()?.hold()?;
     // Before the checkpoint, so that a tree which cannot be had leaves none behind.
     cx.store()?.root(root).map_err(LiveError::from)?;

@@ -20,10 +20,17 @@ fn an_archived_session_has_no_files_and_comes_back_as_it_was() {
     let world = World::with_web();
     world.ok(["run", "fix-login", "--", "sh", "-c", "echo more >> index.html; mkdir d; touch d/new"]);
     let before = world.ok(["diff", "fix-login"]);
+    world.ok(["checkpoint", "create", "fix-login"]);
     world.ok(["mount", "fix-login"]);
     world.ok(["session", "archive", "fix-login"]);
     assert_eq!(state(&world, "fix-login"), ("archived".into(), false));
-    for args in [&["mount", "fix-login"][..], &["run", "fix-login", "--", "true"]] {
+    for args in [
+        &["mount", "fix-login"][..],
+        &["run", "fix-login", "--", "true"],
+        &["restore", "fix-login@1"],
+        &["update", "fix-login"],
+        &["merge", "web@1", "--into", "fix-login"],
+    ] {
         let refused = world.run(args);
         assert!(refused.code == 5 && refused.err.contains("`aether session activate fix-login`"), "{refused:?}");
     }

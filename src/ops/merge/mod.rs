@@ -18,6 +18,7 @@ use super::checkpoint_create::seal_session;
 use super::error::Result;
 use super::live::LiveError;
 use super::names::{self, Named};
+use super::session_archive::refuse_archived;
 use super::session_changes::scope;
 use super::{Context, Error, blank};
 
@@ -120,6 +121,7 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, way: &Way) -> Result<
             before: None,
         });
     }
+    refuse_archived(&into)?;
     let held = Held::take(cx, &into)?;
     let mut ours = held.seal(cx, &into)?;
     for _ in 0..ATTEMPTS {
