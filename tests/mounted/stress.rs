@@ -222,6 +222,7 @@ fn shared_files(root: &Path, worker: u64, deadline: Instant) -> u64 {
 
 /// Every line of every worker is there once, in order, and whole; the sum is right.
 fn check_shared(root: &Path, written: &[(u64, u64)]) {
+    check_names(&root.join("churn"));
     let log = fs::read(root.join("shared-log")).unwrap();
     let mut next: std::collections::BTreeMap<u64, u64> = written.iter().map(|&(worker, _)| (worker, 0)).collect();
     for got in log.chunks(LINE) {
@@ -279,10 +280,14 @@ fn churn(root: &Path, worker: u64, deadline: Instant) -> u64 {
             allowed(fs::rename(&dir, place.join(format!("gone-{worker}"))));
         }
     }
-    let mut names: Vec<_> = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    steps
+}
+
+/// A directory lists each name once. While names go and come again, one may be listed as it was and as it is.
+fn check_names(place: &Path) {
+    let mut names: Vec<_> = fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert!(names.windows(2).all(|two| two[0] != two[1]), "a name is listed twice: {names:?}");
-    steps
 }
 
 /// All of it, by threads of this process; returns the lines that each wrote into the shared log.
