@@ -23,13 +23,15 @@ enum What {
 }
 
 const NAMES: [&str; 8] = ["a", "b.c", "with space", "quote\"", "tab\there", "new\nline", "ü", "back\\slash"];
+/// Links that lead nowhere: git cannot put a directory in the place of one that leads round in a circle.
+const TARGETS: [&str; 3] = ["nowhere", "no\nwhere", "../nö where"];
 const LINES: [&str; 6] = ["one", "two", "three", "--- not a header", "@@ -1 +1 @@", "zwölf"];
 
 fn what() -> impl Strategy<Value = What> {
     let text = (vec(prop::sample::select(&LINES[..]), 0..30), any::<bool>(), any::<bool>());
     let leaf = prop_oneof![
         4 => text.prop_map(|(lines, ends, executable)| What::Text { lines, ends, executable }),
-        1 => prop::sample::select(&NAMES[..]).prop_map(What::Symlink),
+        1 => prop::sample::select(&TARGETS[..]).prop_map(What::Symlink),
     ];
     leaf.prop_recursive(3, 20, 5, |inner| btree_map(prop::sample::select(&NAMES[..]), inner, 1..5).prop_map(What::Dir))
 }

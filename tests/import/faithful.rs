@@ -68,6 +68,20 @@ fn large_and_sparse_files_come_back() {
     assert_same(&bench.store, imported.root, &bench.origin());
 }
 
+/// Attributes that need a block of their own make such a file as large on the disk as it is long.
+#[test]
+fn a_hole_is_seen_in_a_file_with_large_attributes() {
+    let bench = Bench::new();
+    for size in [100, 4096] {
+        let path = bench.origin().join(format!("hole-of-{size}"));
+        fs::File::create(&path).unwrap().set_len(size).unwrap();
+        rustix::fs::setxattr(&path, "user.large", &[7; 2000], rustix::fs::XattrFlags::empty()).unwrap();
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 >= size, "a block of attributes");
+    }
+    let imported = bench.import();
+    assert_same(&bench.store, imported.root, &bench.origin());
+}
+
 #[test]
 fn the_top_may_be_a_symbolic_link_but_nothing_below_it_is_followed() {
     let bench = Bench::new();

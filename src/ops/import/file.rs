@@ -131,7 +131,8 @@ impl OneFile<'_> {
     /// Stores the bytes; `None` if there are not as many as there should be.
     fn store(&self, fd: &OwnedFd, seen: &Seen, buf: &mut [u8]) -> Result<Option<Content>, Failed> {
         let len_bytes = seen.attr.size;
-        if !seen.sparse && len_bytes < buf.len() as u64 {
+        let sparse = has_holes(fd, len_bytes);
+        if !sparse && len_bytes < buf.len() as u64 {
             // Room for one byte more than there should be, to see the end.
             let wanted = &mut buf[..=len_bytes as usize];
             let count = read_at(fd, 0, wanted)?;
@@ -141,13 +142,13 @@ impl OneFile<'_> {
                 Ok(None)
             };
         }
-        if seen.sparse {
+        if sparse {
             // What was written and has no place on the disk yet can pass for a hole (seen on ext4 under load). Syncing
             // gives it one. A file that cannot be synced is on a file system that has no such delay.
             let _settled = fdatasync(fd);
         }
         let mut file = ContentWriter::new(self.writer);
-        let mut runs = DataRuns { fd, len_bytes, sparse: seen.sparse };
+        let mut runs = DataRuns { fd, len_bytes, sparse };
         while let Some((start, end)) = runs.next(file.len_bytes())? {
             file.hole(start - file.len_bytes())?;
             while file.len_bytes() < end {
@@ -163,6 +164,12 @@ impl OneFile<'_> {
         file.hole(len_bytes - file.len_bytes())?;
         Ok(Some(file.finish()?))
     }
+}
+
+/// Whether the file has a hole before its end. The count of its blocks does not tell: it has those of extended
+/// attributes and of the map of the file in it, too.
+fn has_holes(fd: &OwnedFd, len_bytes: u64) -> bool {
+    len_bytes > 0 && seek(fd, SeekFrom::Hole(0)).is_ok_and(|hole| hole < len_bytes)
 }
 
 /// The runs of data of a file between its holes.

@@ -18,8 +18,6 @@ pub(super) struct Seen {
     pub(super) attr: Attr,
     /// Device of the file system.
     pub(super) dev: u64,
-    /// Whether fewer bytes are allocated than the file is long.
-    pub(super) sparse: bool,
 }
 
 /// Which inode of the machine it is.
@@ -59,8 +57,7 @@ impl Seen {
             btime,
         };
         let dev = device(found.stx_dev_major, found.stx_dev_minor);
-        let sparse = kind == Kind::File && found.stx_blocks.saturating_mul(512) < found.stx_size;
-        Some(Self { attr, dev, sparse })
+        Some(Self { attr, dev })
     }
 
     pub(super) fn identity(&self) -> Identity {
