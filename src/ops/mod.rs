@@ -15,6 +15,7 @@ pub mod demo;
 pub mod doctor;
 mod error;
 pub mod event_list;
+pub mod gate;
 pub mod git;
 pub mod import;
 pub mod live;

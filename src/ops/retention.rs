@@ -7,6 +7,7 @@ use crate::catalog::{Checkpoint, CheckpointKind, Session, Status};
 use crate::config::Retention;
 
 use super::error::Result;
+use super::gate::{self, Action, Work};
 use super::{Context, session_archive};
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -40,8 +41,16 @@ pub fn apply(cx: &mut Context, rules: &Retention) -> Result<Applied> {
                 Err(error) => applied.busy.push((session.name, error.to_string())),
             }
         } else if expires.saturating_add(days(rules.expired_days)) <= now {
-            cx.write(|tx| Ok(tx.delete_session(&tx.view().session(&session.id)?)?))?;
-            applied.trashed.push(session.name);
+            match gate::pass(cx, Action::Delete, Work::present(&session, None)) {
+                Ok(pass) => {
+                    cx.write(|tx| {
+                        pass.confirm(tx.view())?;
+                        Ok(tx.delete_session(&tx.view().session(&session.id)?)?)
+                    })?;
+                    applied.trashed.push(session.name);
+                }
+                Err(error) => applied.busy.push((session.name, error.to_string())),
+            }
         }
     }
     thin_out(cx, rules, &mut applied)?;

@@ -1,6 +1,7 @@
 //! Deleting a session.
 
 use super::error::Result;
+use super::gate::{self, Action, Work};
 use super::session_list::{SessionInfo, show};
 use super::{Context, Error, session_status};
 
@@ -16,7 +17,9 @@ pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInf
     if !lose_changes && session_status::has_changes(cx, &info.session)? {
         return Err(Error::HasChanges { name: info.session.name });
     }
+    let pass = gate::pass(cx, Action::Delete, Work::present(&info.session, None))?;
     cx.write(|tx| {
+        pass.confirm(tx.view())?;
         let session = tx.view().session(&info.session.id)?;
         Ok(tx.delete_session(&session)?)
     })?;

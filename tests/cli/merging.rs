@@ -325,3 +325,16 @@ fn what_cannot_be_merged_is_refused() {
     assert_eq!(merge(world, &["theirs", "--into", "blank"]).0, 0);
     assert_eq!(within(world, "blank", "cat other"), "other\n");
 }
+
+#[test]
+fn what_a_session_in_conflict_holds_goes_nowhere_until_it_is_resolved() {
+    let Some(ref world) = world() else { return };
+    clash(world);
+    world.ok(["session", "create", "third", "--source", "web"]);
+    let ended = refused(world, &["merge", "ours", "--into", "third"], "in-conflict");
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert_eq!(within(world, "third", "cat other"), "other\n");
+    world.ok(["-s", "ours", "conflict", "resolve", "other", "--theirs"]);
+    let (code, _) = merge(world, &["ours", "--into", "third"]);
+    assert_eq!((code, within(world, "third", "cat other")), (0, "theirs\n".into()));
+}

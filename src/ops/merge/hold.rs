@@ -52,6 +52,11 @@ impl Held {
         }
     }
 
+    /// Whether programs see the session, so that it changes before the catalog does.
+    pub(super) fn is_mounted(&self) -> bool {
+        matches!(self, Self::Mounted)
+    }
+
     /// Stores what the session holds now.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::store::{Hold, Store, StoreError};
 
 use super::checkpoint_create::seal_session;
 use super::error::Result;
+use super::gate::{self, Action, Pass, Work};
 use super::live::LiveError;
 use super::names::{self, Named};
 use super::session_archive::refuse_archived;
@@ -65,7 +66,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Report> {
     let into = cx.resolve_session(request.into.as_deref())?;
     let current = cx.current(&request.from)?;
     let from = names::resolve(cx.catalog()?.view(), &request.from, current.as_ref())?;
-    bring_in(cx, into, &from, &Way { is_update: false, dry_run: request.dry_run, style: request.style })
+    bring_in(cx, into, &from, Way { is_update: false, dry_run: request.dry_run, style: request.style, pass: None })
 }
 
 /// Puts a session on a newer revision of its source, the newest if none is named: a merge, and then the session stands
@@ -87,16 +88,18 @@ pub fn update(cx: &mut Context, request: &Request) -> Result<Report> {
         return Err(MergeError::OlderRevision { name: into.name, stands_on, wanted: revision.number }.into());
     }
     let from = Named::Revision(source, revision);
-    bring_in(cx, into, &from, &Way { is_update: true, dry_run: request.dry_run, style: request.style })
+    bring_in(cx, into, &from, Way { is_update: true, dry_run: request.dry_run, style: request.style, pass: None })
 }
 
 struct Way {
     is_update: bool,
     dry_run: bool,
     style: ConflictStyle,
+    /// That the work of another session may go; a source's own revisions always may.
+    pass: Option<Pass>,
 }
 
-fn bring_in(cx: &mut Context, into: Session, from: &Named, way: &Way) -> Result<Report> {
+fn bring_in(cx: &mut Context, into: Session, from: &Named, mut way: Way) -> Result<Report> {
     if matches!(from, Named::Session(session) if session.id == into.id) {
         return Err(MergeError::IntoItself { name: into.name }.into());
     }
@@ -111,7 +114,7 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, way: &Way) -> Result<
     };
     if way.dry_run {
         let ours = seal_session(cx, &into)?.root;
-        let (_, merged) = compute(cx, &into, from, (ours, theirs), way)?;
+        let (_, merged) = compute(cx, &into, from, (ours, theirs), &way)?;
         return Ok(Report {
             session: into,
             from: from.name(),
@@ -122,20 +125,31 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, way: &Way) -> Result<
         });
     }
     refuse_archived(&into)?;
+    way.pass = pass(cx, from, theirs)?;
     let held = Held::take(cx, &into)?;
     let mut ours = held.seal(cx, &into)?;
     for _ in 0..ATTEMPTS {
-        let (base, merged) = compute(cx, &into, from, (ours, theirs), way)?;
-        let built = build(cx, &hold, &into, from, Merging { base, ours, theirs, merged }, way)?;
+        let (base, merged) = compute(cx, &into, from, (ours, theirs), &way)?;
+        let built = build(cx, &hold, &into, from, Merging { base, ours, theirs, merged }, &way)?;
         // A program may have written meanwhile, if it is mounted. Elsewhere it does not matter.
         let present = held.seal(cx, &into)?;
         let paths = built.as_ref().map_or(&[][..], |built| &built.paths);
         if is_same(hold.store(), (ours, present), paths)? {
-            return finish(cx, held, into, from, built, way);
+            return finish(cx, held, into, from, built, &way);
         }
         ours = present;
     }
     Err(LiveError::InUse { id: into.id }.into())
+}
+
+/// Asks whether the work may go into another session.
+fn pass(cx: &mut Context, from: &Named, theirs: RootId) -> Result<Option<Pass>> {
+    let work = match from {
+        Named::Session(session) => Work::present(session, Some(theirs)),
+        Named::Checkpoint(session, _) => Work::earlier(session, theirs),
+        Named::Revision(..) => return Ok(None),
+    };
+    gate::pass(cx, Action::Merge, work).map(Some)
 }
 
 /// How often a merge begins again because a program wrote into the session meanwhile.
@@ -231,7 +245,17 @@ fn finish(
     };
     let reason = if is_update { "update" } else { "merge" };
     let change = Change { present: sides.ours, target, paths: &paths, reason };
-    let before = held.settle(cx, &into, change, |tx| note(tx, &into, &noted, &sides.merged, revision_of(from)))?;
+    if let Some(pass) = &way.pass {
+        pass.confirm(cx.catalog()?.view())?;
+    }
+    // What is mounted has changed by then.
+    let late = way.pass.as_ref().filter(|_| !held.is_mounted());
+    let before = held.settle(cx, &into, change, |tx| {
+        if let Some(pass) = late {
+            pass.confirm(tx.view())?;
+        }
+        note(tx, &into, &noted, &sides.merged, revision_of(from))
+    })?;
     let session = cx.resolve_session(Some(&into.id))?;
     Ok(Report { session, from: from_name, merged: sides.merged, is_update, is_dry: false, before })
 }
