@@ -59,7 +59,7 @@ impl Run for Args {
 
         let request = Request { session: Some(name.clone()), ..Request::default() };
         let changed = session_changes::run(&mut cx.ops, &request)?.compared;
-        diff::show(cx, &changed, true, false)?;
+        diff::show_stat(cx, &changed)?;
         let keep = self.keep || !self.discard && decide(cx, &changed, &name)?;
         drop(changed);
         if keep {

@@ -151,6 +151,8 @@ pub struct Config {
     pub color: ColorChoice,
     /// The pager's command line; `None`: no pager.
     pub pager: Option<String>,
+    /// Command line of a program that shows two files or directories side by side.
+    pub diff_tool: Option<String>,
     /// Memory for what was read, in bytes.
     pub cache_bytes: u64,
     /// Threads that serve a mount; 0: choose.
@@ -185,6 +187,7 @@ impl Config {
             session: env.text("AETHER_SESSION"),
             color: color(setting("ui.color"), env)?,
             pager: pager(flags, text("ui.pager").or_else(|| env.text("PAGER"))),
+            diff_tool: text("diff.tool"),
             cache_bytes: mib("cache.memory_mib")?,
             mount_threads: number(setting("mount.threads"), 1024)? as u32,
             trash_days: number(setting("retention.trash_days"), 36_500)?,

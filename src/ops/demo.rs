@@ -149,7 +149,8 @@ impl Demo<'_> {
         self.done("Status of session `one`", status)?;
         let mut patch = Vec::new();
         for change in &visible {
-            patch.extend(changed.look(change)?.patch());
+            let written = changed.write_patch(&changed.look(change)?, &mut patch);
+            written.map_err(|error| at(Path::new("diff"))(io::Error::other(error)))?;
         }
         let patch: Vec<String> = String::from_utf8_lossy(&patch).lines().map(str::to_owned).collect();
         self.done("Diff of session `one`", patch)

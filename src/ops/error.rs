@@ -85,6 +85,15 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The program that shows differences cannot be started.
+    #[error("`{tool}` cannot be run")]
+    DiffTool {
+        /// Its command line.
+        tool: String,
+    },
+    /// No program is known that shows differences.
+    #[error("no program is set to show differences with")]
+    NoDiffTool,
     /// No session was named, and the working directory is in none.
     #[error("no session is named, and the working directory is in none")]
     NoSession,
@@ -264,11 +273,12 @@ impl Error {
             | Self::OtherSession { .. }
             | Self::BadTime { .. }
             | Self::BadTag { .. }
+            | Self::NoDiffTool
             | Self::OutsideTree { .. }
             | Self::BadPath { .. }
             | Self::NotForKind { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } | Self::NoPath { .. } => Kind::NotFound,
-            Self::NotAFile { .. } => Kind::Failed,
+            Self::NotAFile { .. } | Self::DiffTool { .. } => Kind::Failed,
             Self::Import(error) => import_kind(error),
             Self::Merge(error) => error.kind(),
             Self::Gate(error) => error.kind(),
@@ -299,6 +309,8 @@ impl Error {
             Self::NotForKind { .. } => "not-for-kind",
             Self::OriginCovered { .. } => "origin-covered",
             Self::Io { .. } => "io",
+            Self::DiffTool { .. } => "diff-tool",
+            Self::NoDiffTool => "no-diff-tool",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
             Self::OutsideTree { .. } => "outside-tree",
@@ -345,6 +357,9 @@ impl Error {
             }
             Self::NoSession => {
                 vec!["name one, set AETHER_SESSION, or change into its mount; `aether session list` lists them".into()]
+            }
+            Self::DiffTool { .. } | Self::NoDiffTool => {
+                vec!["set `diff.tool` in the config file, or AETHER_DIFF_TOOL, to a command such as `meld`".into()]
             }
             Self::SourceInUse { .. } => {
                 vec!["`--force` deletes it all the same; the sessions keep their content".into()]

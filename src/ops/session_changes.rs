@@ -1,12 +1,14 @@
 //! What a session changed: its state now against what it stands on.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::catalog::{Checkpoint, Session};
 use crate::model::{BytePath, ChangeSetHash};
 
 use super::Context;
-use super::changes::{Change, FileDiff, Scope, change_set_hash, changes, patch, visible};
+use super::changes::{Change, FileDiff, PatchError, Scope, Sides, change_set_hash, changes, patch, visible};
 use super::error::Result;
 use super::import::ImportError;
 use super::live::LiveError;
@@ -30,8 +32,8 @@ pub struct Request {
 pub struct Compared {
     /// The changes, in the order of their paths.
     pub changes: Vec<Change>,
-    old: StateView,
-    new: StateView,
+    old: Arc<StateView>,
+    new: Arc<StateView>,
 }
 
 /// A session and its changes.
@@ -66,7 +68,8 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
     let mount = new.mount.clone();
     let scope = scope(cx, request.all, session.base.source.as_deref())?;
     let newest_revision = newest_revision(cx, &session)?;
-    Ok(Changed { session, newest_revision, mount, compared: compare(old, new, &scope, &request.paths)? })
+    let compared = compare(old.into(), new.into(), &scope, &request.paths)?;
+    Ok(Changed { session, newest_revision, mount, compared })
 }
 
 fn newest_revision(cx: &mut Context, session: &Session) -> Result<Option<u64>> {
@@ -92,7 +95,13 @@ pub fn between(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) ->
         (None, Named::Revision(..)) => Named::Session(cx.resolve_session(None)?),
     };
     let scope = scope(cx, request.all, b.source().or(a.source()))?;
-    compare(StateView::open(cx, &a)?, StateView::open(cx, &b)?, &scope, &request.paths)
+    let old = Arc::new(StateView::open(cx, &a)?);
+    // A session that nobody has mounted can be opened once at a time.
+    let new = match (&a, &b) {
+        (Named::Session(a), Named::Session(b)) if a.id == b.id => Arc::clone(&old),
+        _ => Arc::new(StateView::open(cx, &b)?),
+    };
+    compare(old, new, &scope, &request.paths)
 }
 
 /// Compares a checkpoint with the one before it in its session, or with what the session began with.
@@ -112,11 +121,11 @@ pub fn of_checkpoint(
     };
     let new = StateView::frozen(cx, checkpoint.root)?;
     let scope = scope(cx, request.all, session.base.source.as_deref())?;
-    compare(old, new, &scope, &request.paths)
+    compare(old.into(), new.into(), &scope, &request.paths)
 }
 
-fn compare(old: StateView, new: StateView, scope: &Scope, paths: &[BytePath]) -> Result<Compared> {
-    let mut found = changes(&old, &new, scope).map_err(LiveError::from)?;
+fn compare(old: Arc<StateView>, new: Arc<StateView>, scope: &Scope, paths: &[BytePath]) -> Result<Compared> {
+    let mut found = changes(&*old, &*new, scope).map_err(LiveError::from)?;
     if !paths.is_empty() {
         found.retain(|change| paths.iter().any(|path| change.path.starts_with(path)));
     }
@@ -148,7 +157,7 @@ impl Compared {
     /// # Errors
     /// The session cannot be read.
     pub fn hash(&self) -> Result<ChangeSetHash> {
-        Ok(change_set_hash(&self.changes, &self.new).map_err(LiveError::from)?)
+        Ok(change_set_hash(&self.changes, &*self.new).map_err(LiveError::from)?)
     }
 
     /// Looks into a file.
@@ -156,15 +165,21 @@ impl Compared {
     /// # Errors
     /// The session cannot be read.
     pub fn look<'a>(&self, change: &'a Change) -> Result<FileChange<'a>> {
-        let diff = FileDiff::of(change, &self.old, &self.new).map_err(LiveError::from)?;
+        let diff = FileDiff::of(change, &*self.old, &*self.new).map_err(LiveError::from)?;
         Ok(FileChange { change, diff })
     }
-}
 
-impl FileChange<'_> {
-    /// The change as a patch that `git apply` takes.
+    /// The two states.
     #[must_use]
-    pub fn patch(&self) -> Vec<u8> {
-        patch(self.change, &self.diff)
+    pub fn sides(&self) -> Sides<'_> {
+        Sides { old: &*self.old, new: &*self.new }
+    }
+
+    /// Writes a change as a patch that `git apply` takes.
+    ///
+    /// # Errors
+    /// [`PatchError`].
+    pub fn write_patch(&self, file: &FileChange<'_>, out: &mut dyn Write) -> std::result::Result<(), PatchError> {
+        patch(file.change, &file.diff, self.sides(), out)
     }
 }

@@ -178,6 +178,13 @@ impl Ui {
         self.colors(self.stdout_is_terminal) || self.stdout_is_terminal
     }
 
+    /// Columns of the terminal that results go to; `None` if they do not go to one.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().filter(|_| self.stdout_is_terminal)?;
+        Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+    }
+
     /// Prints text for another program as it is: a script, a path.
     ///
     /// # Errors

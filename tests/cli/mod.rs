@@ -2,6 +2,7 @@
 
 mod archive;
 mod configuration;
+mod diffs;
 mod events;
 mod examples;
 mod failures;

@@ -1,9 +1,11 @@
 //! Whether two files hold the same bytes, and reading them whole.
 
+use std::io::Write;
+
 use crate::model::Content;
 use crate::overlay::{Error, SnapshotBody, SnapshotEntry, Whence};
 
-use super::TreeView;
+use super::{PatchError, TreeView};
 
 const BLOCK_BYTES: usize = 1 << 20;
 
@@ -30,6 +32,26 @@ impl FileOf<'_> {
         }
     }
 
+    /// How many bytes the file has.
+    pub(super) fn len(self) -> u64 {
+        self.entry.attr.size
+    }
+
+    /// Hands the bytes of the file to `take`, piece by piece.
+    pub(super) fn pieces<E: From<Error>>(self, take: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut buf = vec![0; BLOCK_BYTES.min(self.len() as usize)];
+        let mut at = 0;
+        while at < self.len() {
+            let count = self.fill(at, &mut buf)?;
+            if count == 0 {
+                break;
+            }
+            take(&buf[..count])?;
+            at += count as u64;
+        }
+        Ok(())
+    }
+
     /// All bytes of the file.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = vec![0; self.entry.attr.size as usize];
@@ -41,16 +63,10 @@ impl FileOf<'_> {
     /// BLAKE3 of the bytes.
     pub(super) fn digest(&self) -> Result<[u8; 32], Error> {
         let mut hasher = blake3::Hasher::new();
-        let mut buf = vec![0; BLOCK_BYTES.min(self.entry.attr.size as usize)];
-        let mut at = 0;
-        while at < self.entry.attr.size {
-            let count = self.fill(at, &mut buf)?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buf[..count]);
-            at += count as u64;
-        }
+        self.pieces(&mut |piece| {
+            hasher.update(piece);
+            Ok::<_, Error>(())
+        })?;
         Ok(*hasher.finalize().as_bytes())
     }
 
@@ -65,6 +81,17 @@ impl FileOf<'_> {
         }
         Ok(done)
     }
+}
+
+/// Writes the content of a file, or the target of a symbolic link.
+///
+/// # Errors
+/// [`PatchError`].
+pub fn copy_content(view: &dyn TreeView, entry: &SnapshotEntry, out: &mut dyn Write) -> Result<(), PatchError> {
+    if let SnapshotBody::Symlink(target) = &entry.body {
+        return Ok(out.write_all(target)?);
+    }
+    FileOf { view, entry }.pieces(&mut |piece| Ok::<_, PatchError>(out.write_all(piece)?))
 }
 
 /// Whether the bytes are the same. Frozen files are told apart by what they are named after; bytes are read only of a

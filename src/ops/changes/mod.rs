@@ -7,6 +7,7 @@
 //! Times, owners, inode numbers, extended attributes and holes are no differences, nor are the root directory's own
 //! attributes: it has no path.
 
+mod binary;
 mod compare;
 mod content;
 mod hash;
@@ -15,6 +16,7 @@ mod rename;
 mod scope;
 mod text;
 mod view;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -22,11 +24,22 @@ use crate::model::{BytePath, ChangeKind, Kind};
 use crate::overlay::Error;
 
 pub use crate::overlay::SnapshotEntry;
+pub use content::copy_content;
 pub use hash::change_set_hash;
-pub use patch::{git_mode, patch, quoted};
+pub use patch::{PatchError, Unsaid, patch, quoted};
 pub use scope::Scope;
 pub use text::{FileDiff, Hunk, Line, LineKind, MAX_TEXT_BYTES};
 pub use view::{Empty, Frozen, TreeView};
+pub use words::{Piece, words};
+
+/// The two trees that are compared.
+#[derive(Clone, Copy)]
+pub struct Sides<'a> {
+    /// The one before.
+    pub old: &'a dyn TreeView,
+    /// The one after.
+    pub new: &'a dyn TreeView,
+}
 
 /// A path that differs between two trees. A directory that came or went is a change of its own, beside what is in it.
 #[derive(Clone, Debug)]

@@ -1,48 +1,111 @@
 //! Changes as a patch in git's extended format, which `git apply` takes (git-diff(1), "Generating patch text").
 //!
 //! Git knows files, symbolic links and one bit of mode. Directories, special files and other modes leave no trace in a
-//! patch; binary files are named only, and make `git apply` refuse.
+//! patch; [`Unsaid`] names them. `patch -p1` takes the same output, but for files that are no text.
+
+use std::io::{self, Write};
 
 use crate::model::{BytePath, ChangeKind, Kind};
-use crate::overlay::SnapshotEntry;
+use crate::overlay::{Error, SnapshotEntry};
 
+use super::binary::{Side, blob_name, put_contents};
+use super::content::FileOf;
 use super::text::is_shown;
-use super::{Change, FileDiff, Hunk, LineKind};
+use super::{Change, FileDiff, Hunk, LineKind, Sides};
 
-/// The patch of one change; empty if git has no words for it.
-#[must_use]
-pub fn patch(change: &Change, diff: &FileDiff) -> Vec<u8> {
-    let mut out = Vec::new();
+/// The beginning of the name of a blob without a byte. By it `patch` knows that a file is to come or go for which there
+/// are no lines.
+const EMPTY_BLOB: &[u8] = b"e69de29";
+
+/// Why a patch could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchError {
+    /// A tree cannot be read.
+    #[error(transparent)]
+    Read(#[from] Error),
+    /// What takes the patch does not.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// What a patch cannot say of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsaid {
+    /// A directory that came or went, with nothing in it that says so.
+    Directory,
+    /// A file that is neither a regular one nor a symbolic link.
+    Special,
+    /// Permissions that git has no words for.
+    Mode,
+}
+
+/// Writes the patch of one change; nothing if git has no words for it. `diff` is how the change looks between `sides`.
+///
+/// # Errors
+/// [`PatchError`].
+pub fn patch(change: &Change, diff: &FileDiff, sides: Sides<'_>, out: &mut dyn Write) -> Result<(), PatchError> {
     let old = change.old.as_ref().filter(|entry| is_shown(entry.attr.kind));
     let new = change.new.as_ref().filter(|entry| is_shown(entry.attr.kind));
     if let (FileDiff::Replaced(gone, came), Some(_), Some(_)) = (diff, old, new) {
         // Git has one that went and one that came.
         let went = Change { kind: ChangeKind::Deleted, new: None, ..change.clone() };
         let came_as = Change { kind: ChangeKind::Added, old: None, ..change.clone() };
-        out.extend(patch(&went, gone));
-        out.extend(patch(&came_as, came));
-        return out;
+        patch(&went, gone, sides, out)?;
+        return patch(&came_as, came, sides, out);
     }
+    let (header, old_path, new_path) = match header(change, diff, old, new) {
+        Some(header) => header,
+        None => return Ok(()),
+    };
+    out.write_all(&header)?;
+    match diff {
+        FileDiff::Same | FileDiff::Replaced(..) => {}
+        FileDiff::Binary { .. } => {
+            let before: Side<'_> = old.map(|entry| FileOf { view: sides.old, entry });
+            let after: Side<'_> = new.map(|entry| FileOf { view: sides.new, entry });
+            let kept = old.zip(new).filter(|(old, new)| mode(old) == mode(new));
+            let names = (blob_name(before)?, blob_name(after)?);
+            let mode = kept.and_then(|(_, new)| git_mode(new)).map(|mode| format!(" {mode}")).unwrap_or_default();
+            writeln!(out, "index {}..{}{mode}", names.0, names.1)?;
+            put_contents(out, before, after)?;
+        }
+        FileDiff::Text(hunks) => out.write_all(&text(old_path, new_path, hunks))?,
+    }
+    Ok(())
+}
+
+/// The lines before the contents, and the path of each side that is there; `None` if nothing is to be said.
+fn header<'a>(
+    change: &'a Change,
+    diff: &FileDiff,
+    old: Option<&SnapshotEntry>,
+    new: Option<&SnapshotEntry>,
+) -> Option<(Vec<u8>, Option<&'a BytePath>, Option<&'a BytePath>)> {
+    let mut out = Vec::new();
     let from = match &change.kind {
         ChangeKind::Renamed { from } => from,
         _ => &change.path,
     };
     match (old, new) {
-        (None, None) => {}
+        (None, None) => return None,
         (None, Some(new)) => {
             head(&mut out, &change.path, &change.path);
             put(&mut out, &[b"new file mode ", mode(new)]);
-            body(&mut out, None, Some(&change.path), diff);
+            if *diff == FileDiff::Same {
+                put(&mut out, &[b"index 0000000..", EMPTY_BLOB]);
+            }
         }
         (Some(old), None) => {
             head(&mut out, &change.path, &change.path);
             put(&mut out, &[b"deleted file mode ", mode(old)]);
-            body(&mut out, Some(&change.path), None, diff);
+            if *diff == FileDiff::Same {
+                put(&mut out, &[b"index ", EMPTY_BLOB, b"..0000000"]);
+            }
         }
         (Some(old), Some(new)) => {
             let renamed = from != &change.path;
             if !renamed && mode(old) == mode(new) && *diff == FileDiff::Same {
-                return out;
+                return None;
             }
             head(&mut out, from, &change.path);
             if mode(old) != mode(new) {
@@ -54,10 +117,34 @@ pub fn patch(change: &Change, diff: &FileDiff) -> Vec<u8> {
                 put(&mut out, &[b"rename from ", &quoted(b"", from)]);
                 put(&mut out, &[b"rename to ", &quoted(b"", &change.path)]);
             }
-            body(&mut out, Some(from), Some(&change.path), diff);
         }
     }
-    out
+    Some((out, old.map(|_| from), new.map(|_| &change.path)))
+}
+
+impl Unsaid {
+    /// What the patch of a change leaves out, if it leaves out something.
+    #[must_use]
+    pub fn of(change: &Change) -> Option<Self> {
+        let kinds = || [&change.old, &change.new].into_iter().flatten().map(|entry| entry.attr.kind);
+        if kinds().any(|kind| !is_shown(kind) && kind != Kind::Dir) {
+            return Some(Self::Special);
+        }
+        match (&change.old, &change.new) {
+            (Some(old), Some(new)) if old.attr.kind == new.attr.kind => {
+                let said = old.attr.perm == new.attr.perm || is_plain(old) && is_plain(new);
+                (!said && old.attr.kind != Kind::Symlink).then_some(Self::Mode)
+            }
+            _ if kinds().all(|kind| kind == Kind::Dir) => Some(Self::Directory),
+            (_, Some(new)) => (new.attr.kind == Kind::File && !is_plain(new)).then_some(Self::Mode),
+            _ => None,
+        }
+    }
+}
+
+/// Whether git has a file's permissions as they are.
+fn is_plain(entry: &SnapshotEntry) -> bool {
+    entry.attr.kind == Kind::File && matches!(entry.attr.perm, 0o644 | 0o755)
 }
 
 /// The mode that git has for a file; `None` for what git does not keep.
@@ -112,23 +199,17 @@ fn head(out: &mut Vec<u8>, from: &BytePath, to: &BytePath) {
     put(out, &[b"diff --git ", &quoted(b"a/", from), b" ", &quoted(b"b/", to)]);
 }
 
-fn body(out: &mut Vec<u8>, old: Option<&BytePath>, new: Option<&BytePath>, diff: &FileDiff) {
+fn text(old: Option<&BytePath>, new: Option<&BytePath>, hunks: &[Hunk]) -> Vec<u8> {
     let name = |prefix: &[u8], path: Option<&BytePath>| path.map_or(b"/dev/null".to_vec(), |path| quoted(prefix, path));
     // A tab marks the end of a name with a space in it.
     let tab = |path: Option<&BytePath>| -> &[u8] {
         if path.is_some_and(|path| path.as_bytes().contains(&b' ')) { b"\t" } else { b"" }
     };
-    match diff {
-        FileDiff::Same | FileDiff::Replaced(..) => {}
-        FileDiff::Binary { .. } => {
-            put(out, &[b"Binary files ", &name(b"a/", old), b" and ", &name(b"b/", new), b" differ"]);
-        }
-        FileDiff::Text(hunks) => {
-            put(out, &[b"--- ", &name(b"a/", old), tab(old)]);
-            put(out, &[b"+++ ", &name(b"b/", new), tab(new)]);
-            hunks.iter().for_each(|hunk| put_hunk(out, hunk));
-        }
-    }
+    let mut out = Vec::new();
+    put(&mut out, &[b"--- ", &name(b"a/", old), tab(old)]);
+    put(&mut out, &[b"+++ ", &name(b"b/", new), tab(new)]);
+    hunks.iter().for_each(|hunk| put_hunk(&mut out, hunk));
+    out
 }
 
 fn put_hunk(out: &mut Vec<u8>, hunk: &Hunk) {

@@ -2,6 +2,7 @@
 
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
+use crate::model::merge::is_binary;
 use crate::model::{ChangeKind, Kind};
 use crate::overlay::{Error, SnapshotBody, SnapshotEntry};
 
@@ -10,9 +11,6 @@ use super::{Change, TreeView};
 
 /// The longest file that is compared by lines, in bytes.
 pub const MAX_TEXT_BYTES: u64 = 16 << 20;
-
-/// How far into a file a NUL byte makes it binary, in bytes; as git has it.
-const PROBE_BYTES: usize = 8 << 10;
 
 /// Lines of context around a difference.
 const CONTEXT_LINES: usize = 3;
@@ -24,7 +22,7 @@ pub enum FileDiff {
     Same,
     /// Text, with the places that differ.
     Text(Vec<Hunk>),
-    /// Not text, or too long: only the lengths are told.
+    /// Not text, or too long for it.
     Binary {
         /// Bytes before; 0 if there was no file.
         old_bytes: u64,
@@ -133,10 +131,6 @@ fn text_of(entry: Option<&SnapshotEntry>, view: &dyn TreeView) -> Result<Vec<u8>
 /// Whether git would show a kind at all.
 pub(super) fn is_shown(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Symlink)
-}
-
-fn is_binary(bytes: &[u8]) -> bool {
-    bytes[..bytes.len().min(PROBE_BYTES)].contains(&0)
 }
 
 fn lines(bytes: &[u8]) -> Vec<&[u8]> {

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::ops::import::ImportError;
 
-use super::{Repository, Scratch, git, run};
+use super::{Repository, git, run};
+use crate::ops::scratch::Scratch;
 
 /// What may be spoken with an address that the user gave.
 const USER_PROTOCOLS: &str = "file:git:http:https:ssh";
@@ -133,11 +134,12 @@ fn fetch_url(
 
 /// A repository with nothing in it, not even what a template would bring.
 fn blank(data_dir: &Path) -> Result<Repository, ImportError> {
-    let scratch = Scratch::new(data_dir)?;
+    let unmade = |error: crate::ops::Error| ImportError::Git { what: "fetch".to_owned(), why: error.to_string() };
+    let scratch = Scratch::new(data_dir).map_err(unmade)?;
     let mut command = git(None);
-    command.args(["init", "--quiet", "--bare", "--template=", "--"]).arg(&scratch.0);
+    command.args(["init", "--quiet", "--bare", "--template=", "--"]).arg(scratch.path());
     run("init", command)?;
-    Ok(Repository { dir: scratch.0.clone(), _scratch: Some(scratch) })
+    Ok(Repository { dir: scratch.path().to_owned(), _scratch: Some(scratch) })
 }
 
 fn fetching(repository: &Repository, protocols: &str) -> Command {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::ops::import::ImportError;
+use crate::ops::scratch::Scratch;
 
 pub use fetch::{Address, remote_commit};
 pub use import::{GitOptions, ImportedGit, import};
@@ -137,40 +138,4 @@ fn failed(what: &str, stderr: &[u8], status: &str) -> ImportError {
 
 fn os(bytes: &[u8]) -> &OsStr {
     std::os::unix::ffi::OsStrExt::from_bytes(bytes)
-}
-
-/// A directory that goes when it is no longer needed.
-#[derive(Debug)]
-struct Scratch(PathBuf);
-
-impl Scratch {
-    /// Makes one below the data directory, and removes what processes left there that are gone.
-    fn new(data_dir: &Path) -> Result<Self, ImportError> {
-        let above = data_dir.join("tmp");
-        let failed = |error: &io::Error| cannot_run("fetch", error);
-        fs::create_dir_all(&above).map_err(|error| failed(&error))?;
-        for entry in fs::read_dir(&above).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let owner =
-                name.to_str().and_then(|name| name.strip_prefix("git-")?.split('-').next()?.parse::<u32>().ok());
-            if owner.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
-                let _gone = fs::remove_dir_all(entry.path());
-            }
-        }
-        for number in 0.. {
-            let path = above.join(format!("git-{}-{number}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(&error)),
-            }
-        }
-        unreachable!("some number is free")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
 }

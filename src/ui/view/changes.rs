@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::model::{BytePath, ChangeKind, Kind};
-use crate::ops::changes::{Change, FileDiff, SnapshotEntry, git_mode};
+use crate::ops::changes::{Change, FileDiff, SnapshotEntry};
 use crate::ops::session_changes::{Changed, FileChange};
 use crate::ui::{Align, Column, Page, Paint, Row, View};
 
@@ -47,9 +47,7 @@ impl ChangeView {
     /// The view of a change without a look into the file.
     #[must_use]
     pub fn new(change: &Change) -> Self {
-        let mode = |entry: &Option<SnapshotEntry>| {
-            entry.as_ref().map(|entry| git_mode(entry).map_or_else(|| format!("{:06o}", entry.attr.mode()), Into::into))
-        };
+        let mode = |entry: &Option<SnapshotEntry>| entry.as_ref().map(mode_text);
         let size = |entry: &Option<SnapshotEntry>| entry.as_ref().map(|entry| entry.attr.size);
         let from = match &change.kind {
             ChangeKind::Renamed { from } => Some(from),
@@ -88,12 +86,34 @@ impl ChangeView {
         }
     }
 
+    /// What happened to the path, in words; with the permissions if they changed, or are not what they mostly are.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let perm = |mode: &Option<String>| mode.as_ref().map(|mode| mode[2..].trim_start_matches('0').to_owned());
+        let is_file = |mode: &Option<String>| mode.as_ref().is_some_and(|mode| mode.starts_with("100"));
+        let what = if self.kind == "file" { String::new() } else { format!(" {}", self.kind) };
+        let mode = match (perm(&self.old_mode), perm(&self.new_mode)) {
+            (Some(old), Some(new)) if old != new && self.status != 'T' => format!(" (mode {old} → {new})"),
+            (None, Some(new)) if is_file(&self.new_mode) && new != "644" => format!(" (mode {new})"),
+            _ => String::new(),
+        };
+        format!("{}{what}: {}{mode}", self.change, self.name())
+    }
+
     fn name(&self) -> String {
         match &self.old_path {
             Some(from) => format!("{from} → {}", self.path),
             None if self.kind == "directory" => format!("{}/", self.path),
             None => self.path.clone(),
         }
+    }
+}
+
+/// Type and permissions in octal. The permissions of a symbolic link mean nothing; git writes none.
+fn mode_text(entry: &SnapshotEntry) -> String {
+    match entry.attr.kind {
+        Kind::Symlink => "120000".to_owned(),
+        _ => format!("{:06o}", entry.attr.mode()),
     }
 }
 
@@ -185,28 +205,6 @@ impl View for StatView {
         let noun = if files == 1 { "path" } else { "paths" };
         let lines = if added == 1 { "line" } else { "lines" };
         page.line(&format!(" {files} {noun} changed, {added} {lines} added, {deleted} deleted"));
-    }
-}
-
-/// A patch as people read it: coloured, and with control characters written out.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub struct PatchView(pub String);
-
-impl View for PatchView {
-    fn text(&self, page: &mut Page) {
-        let mut in_header = false;
-        for line in self.0.lines() {
-            in_header = line.starts_with("diff ") || in_header && !line.starts_with("@@");
-            let paint = match line.as_bytes().first() {
-                _ if in_header => Paint::Strong,
-                Some(b'@') => Paint::Dim,
-                Some(b'+') => Paint::Good,
-                Some(b'-') => Paint::Error,
-                _ => Paint::Plain,
-            };
-            page.put(paint, line).end();
-        }
     }
 }
 
