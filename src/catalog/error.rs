@@ -111,6 +111,18 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// The catalog holds fewer changes than were durable in it.
+    #[error(
+        "the catalog `{}` is damaged: of {proven} changes that were durable, it holds only the first {found}", .path.display()
+    )]
+    Lost {
+        /// The catalog's file.
+        path: PathBuf,
+        /// Changes that it holds.
+        found: u64,
+        /// Changes that it held.
+        proven: u64,
+    },
     /// Others held the catalog for longer than the busy time-out.
     #[error("the catalog `{}` is in use by other commands", .path.display())]
     Busy {
@@ -145,6 +157,9 @@ impl Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Self::Busy { path }
             }
+            Some(ErrorCode::SystemIoFailure) if is_wrong_page(&error) => {
+                Self::Damaged { path, what: "a page has other bytes than were written".into() }
+            }
             // The file ends within a page.
             Some(ErrorCode::SystemIoFailure) if is_short(&error) => Self::Damaged { path, what: error.to_string() },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: error.to_string() },
@@ -163,4 +178,9 @@ impl Error {
 fn is_short(error: &rusqlite::Error) -> bool {
     const IOERR_SHORT_READ: i32 = rusqlite::ffi::SQLITE_IOERR_SHORT_READ;
     error.sqlite_error().is_some_and(|error| error.extended_code == IOERR_SHORT_READ)
+}
+
+/// Whether a page did not fit its checksum.
+fn is_wrong_page(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_DATA)
 }

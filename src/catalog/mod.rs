@@ -9,6 +9,7 @@
 //! - Times, actors and randomness come from the caller, in an [`Act`].
 //! - SQL stands beside the function that runs it, one file an object.
 
+mod checked;
 mod checkpoint;
 mod conflict;
 mod error;
@@ -19,6 +20,7 @@ mod migrate;
 mod name;
 mod open;
 mod operation;
+mod proof;
 mod purge;
 mod resolve;
 mod revision;
@@ -122,7 +124,9 @@ impl Catalog {
             transaction.rollback().map_err(|error| Error::sql(&path, error))?;
             return Ok(result);
         }
+        let changes = proof::count(&transaction).map_err(|error| Error::sql(&path, error))?;
         transaction.commit().map_err(|error| Error::sql(&path, error))?;
+        proof::write(&path, changes);
         open::tell(&path);
         Ok(result)
     }
@@ -141,11 +145,14 @@ impl Catalog {
         let mut fold = || {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let folded = transaction.execute(sql, (id, from, &root.0.0[..]))? > 0;
-            if folded {
-                transaction.execute(unpin, [id])?;
+            if !folded {
+                return Ok(false);
             }
+            transaction.execute(unpin, [id])?;
+            let changes = proof::count(&transaction)?;
             transaction.commit()?;
-            Ok(folded)
+            proof::write(&self.path, changes);
+            Ok(true)
         };
         fold().map_err(|error| Error::sql(&self.path, error))
     }
@@ -158,13 +165,28 @@ impl Catalog {
         migrate::format(&self.path, &self.connection)
     }
 
-    /// What SQLite's integrity check finds, nothing if all is well.
+    /// What is wrong: pages with other bytes than were written, what SQLite's integrity check finds, changes that are
+    /// missing at the end. Nothing if all is well.
     ///
     /// # Errors
     /// What SQLite says when it cannot check.
     pub fn problems(&self) -> Result<Vec<String>, Error> {
-        let found = self.view().rows("PRAGMA integrity_check(20)", [], |row| row.get::<_, String>(0))?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
+        let proven = proof::read(&self.path)?;
+        let checked = self.view().rows("PRAGMA integrity_check(20)", [], |row| row.get::<_, String>(0));
+        let mut found = match checked {
+            Err(Error::Damaged { what, .. }) => vec![what],
+            other => other?,
+        };
+        found.retain(|line| line != "ok");
+        match proof::check(&self.path, &self.connection, proven) {
+            Err(Error::Lost { found: held, proven, .. }) => {
+                found.push(format!("of {proven} changes that were durable, it holds only the first {held}"));
+            }
+            Err(Error::Damaged { what, .. }) if found.is_empty() => found.push(what),
+            Err(Error::Damaged { .. }) | Ok(()) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(found)
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! A new catalog is built under another name and renamed, so nobody ever sees half of one, and nobody waits for a
 //! change of journal mode, during which SQLite's busy time-out does not work. Changes of the format happen under a
-//! file lock; an up-to-date catalog is opened with a single look at its version.
+//! file lock; an up-to-date catalog is opened with a look at its version and at how many changes it holds (`proof`).
 
+use std::ffi::CStr;
+use std::fmt::Write;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, utimensat};
 
-use super::{Error, migrate};
+use super::{Error, checked, migrate, proof};
 
 /// How long a command waits for others before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,31 +37,79 @@ pub fn file_in(data_dir: &Path) -> PathBuf {
 /// Opens the catalog below `data_dir`, makes it if there is none, and brings it up to date.
 pub(super) fn open(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
     let path = file_in(data_dir);
-    if let Some(connection) = connect(&path)?
+    // Before anything of the catalog is looked at, or what others did meanwhile would be missing in it.
+    let proven = proof::read(&path)?;
+    if pages_of(&path)? == Some(Pages::Checked)
+        && let Some(connection) = connect(&path)?
         && migrate::check(&path, &connection)? == migrate::State::Current
     {
+        proof::check(&path, &connection, proven)?;
         return Ok((path, connection));
     }
     make_dir(data_dir)?;
     let lock = lock(&lock_of(&path))?;
-    if connect(&path)?.is_none() {
-        refuse_orphans(data_dir, &path)?;
-        create(&path)?;
+    match pages_of(&path)? {
+        None => {
+            refuse_orphans(data_dir, &path)?;
+            create(&path)?;
+        }
+        Some(Pages::Plain) => rebuild_checked(&path)?,
+        Some(Pages::Checked) => {}
     }
     let mut connection = connect(&path)?.ok_or_else(|| io_error(&path, io::ErrorKind::NotFound.into()))?;
     migrate::run(&path, &mut connection)?;
+    proof::check(&path, &connection, proven)?;
     drop(lock);
     Ok((path, connection))
 }
 
+/// What the pages of a catalog are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pages {
+    /// They have checksums.
+    Checked,
+    /// They have none: an older version made the catalog, or it is none.
+    Plain,
+}
+
+/// Looks at the first page; `None` if there is no file.
+fn pages_of(path: &Path) -> Result<Option<Pages>, Error> {
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| io_error(path, error))?,
+    };
+    let mut page = [0; checked::PAGE_BYTES];
+    match file.read_exact_at(&mut page, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Some(Pages::Plain)),
+        other => other.map_err(|error| io_error(path, error))?,
+    }
+    if page[checked::RESERVED_AT] == checked::RESERVED_BYTES {
+        return Ok(Some(Pages::Checked));
+    }
+    if checked::is_right_but_for_its_reserve(&page) {
+        return Err(Error::Damaged {
+            path: path.to_owned(),
+            what: "its first page has other bytes than were written".into(),
+        });
+    }
+    Ok(Some(Pages::Plain))
+}
+
+/// The VFS that checks pages.
+fn vfs(path: &Path) -> Result<&'static CStr, Error> {
+    checked::register().ok_or_else(|| io_error(path, io::Error::other("SQLite has no way to open files")))
+}
+
 /// A connection to an existing file, with every setting that holds for one connection only.
 pub(super) fn connect(path: &Path) -> Result<Option<Connection>, Error> {
-    if !path.try_exists().map_err(|error| io_error(path, error))? {
-        return Ok(None);
-    }
+    let Some(pages) = pages_of(path)? else { return Ok(None) };
+    let vfs = vfs(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let configure = || {
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = match pages {
+            Pages::Checked => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+            Pages::Plain => Connection::open_with_flags(path, flags)?,
+        };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // Otherwise each command would fold the log back when it ends, at the price of two more syncs.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -71,8 +122,11 @@ pub(super) fn connect(path: &Path) -> Result<Option<Connection>, Error> {
     configure().map(Some).map_err(|error| Error::sql(path, error))
 }
 
-/// Refuses to begin anew where there was a catalog: what it named is still there.
+/// Refuses to begin anew where there was a catalog: what it named is still there, or how many changes it held.
 fn refuse_orphans(data_dir: &Path, path: &Path) -> Result<(), Error> {
+    if let Some(proven) = proof::read(path)? {
+        return Err(Error::Lost { path: path.to_owned(), found: 0, proven });
+    }
     for (below, what) in [("sessions", "sessions"), ("objects/packs", "packs")] {
         let dir = data_dir.join(below);
         let has_some = match fs::read_dir(&dir) {
@@ -87,10 +141,10 @@ fn refuse_orphans(data_dir: &Path, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds a catalog beside its place and moves it there.
-fn create(path: &Path) -> Result<(), Error> {
+/// An empty file beside the catalog's, for its owner only, in place of what a command left that was cut short.
+fn beside(path: &Path) -> Result<PathBuf, Error> {
     let beside = path.with_extension("db.new");
-    for suffix in ["db.new", "db.new-wal", "db.new-shm"] {
+    for suffix in ["db.new", "db.new-journal", "db.new-wal", "db.new-shm"] {
         match fs::remove_file(path.with_extension(suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(&beside, error)),
             _ => {}
@@ -102,16 +156,56 @@ fn create(path: &Path) -> Result<(), Error> {
         .mode(0o600)
         .open(&beside)
         .map_err(|error| io_error(&beside, error))?;
+    Ok(beside)
+}
+
+/// Builds a catalog beside its place and moves it there.
+fn create(path: &Path) -> Result<(), Error> {
+    let beside = beside(path)?;
     let sql = |error| Error::sql(&beside, error);
-    let mut connection = Connection::open(&beside).map_err(sql)?;
+    let vfs = vfs(&beside)?;
+    let mut connection = Connection::open_with_flags_and_vfs(&beside, OpenFlags::default(), vfs).map_err(sql)?;
+    connection.pragma_update(None, "page_size", checked::PAGE_BYTES as i64).map_err(sql)?;
+    checked::reserve(&connection).map_err(sql)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
     migrate::run(&beside, &mut connection)?;
+    put_in_place(connection, &beside, path)
+}
+
+/// Has a data base that is complete take the place of the catalog.
+fn put_in_place(connection: Connection, beside: &Path, path: &Path) -> Result<(), Error> {
+    let sql = |error| Error::sql(beside, error);
     // The last connection folds the log back when it closes, so that one file holds everything.
     connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
     connection.close().map_err(|(_, error)| sql(error))?;
-    sync(&beside)?;
-    fs::rename(&beside, path).map_err(|error| io_error(path, error))?;
+    sync(beside)?;
+    fs::rename(beside, path).map_err(|error| io_error(path, error))?;
     sync(path.parent().unwrap_or(path))
+}
+
+/// Writes a catalog anew whose pages have no checksums.
+fn rebuild_checked(path: &Path) -> Result<(), Error> {
+    let Some(mut old) = connect(path)? else { return Ok(()) };
+    migrate::run(path, &mut old)?;
+    let sql = |error| Error::sql(path, error);
+    // All of it into the one file: a log that stayed would be taken for that of the new one.
+    let busy: i64 = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(sql)?;
+    if busy != 0 {
+        return Err(Error::Busy { path: path.to_owned() });
+    }
+    let beside = beside(path)?;
+    checked::reserve(&old).map_err(sql)?;
+    // The name as a URI, which says by what VFS to write.
+    let mut uri = String::from("file:");
+    for byte in beside.as_os_str().as_bytes() {
+        let _ = write!(uri, "%{byte:02x}");
+    }
+    let vfs = vfs(path)?;
+    let _ = write!(uri, "?vfs={}", vfs.to_string_lossy());
+    old.execute("VACUUM INTO ?1", [&uri]).map_err(sql)?;
+    drop(old);
+    let new = Connection::open_with_flags_and_vfs(&beside, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs).map_err(sql)?;
+    put_in_place(new, &beside, path)
 }
 
 /// Makes the data directory, with those above it, for its owner only, and all of their names durable.

@@ -502,7 +502,7 @@ fn catalog_kind(error: &catalog::Error) -> Kind {
         E::Undo(error) => super::undo::kind(error),
         E::BadName { .. } => Kind::Usage,
         E::Busy { .. } => Kind::Busy,
-        E::Damaged { .. } | E::Foreign { .. } => Kind::Damaged,
+        E::Damaged { .. } | E::Lost { .. } | E::Foreign { .. } => Kind::Damaged,
         E::Future { .. } | E::Sql { .. } | E::Io { .. } => Kind::Failed,
     }
 }
@@ -520,6 +520,7 @@ fn catalog_code(error: &catalog::Error) -> &'static str {
         E::Future { .. } => "catalog-from-the-future",
         E::Foreign { .. } => "not-a-catalog",
         E::Damaged { .. } => "catalog-damaged",
+        E::Lost { .. } => "catalog-lost-changes",
         E::Busy { .. } => "catalog-busy",
         E::Sql { .. } => "catalog",
         E::Io { .. } => "io",
@@ -546,6 +547,10 @@ fn catalog_hints(error: &catalog::Error) -> Vec<String> {
         E::Future { .. } => vec!["install the newest aether, or point AETHER_HOME at another directory".into()],
         E::Foreign { .. } => vec!["point AETHER_HOME at a directory of aether's own".into()],
         E::Damaged { .. } => vec!["`aether doctor` says what is wrong with it".into()],
+        E::Lost { path, .. } => vec![
+            "the log beside it, `catalog.db-wal`, is damaged or missing: put a sound copy of both files back".into(),
+            format!("to go on without those changes, remove `{}`", path.with_extension("proof").display()),
+        ],
         E::Busy { .. } => vec!["try again".into()],
         E::BadName { .. } | E::Sql { .. } | E::Io { .. } => Vec::new(),
     }
