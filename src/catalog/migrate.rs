@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_merges.sql"),
     include_str!("migrations/0006_expiry.sql"),
     include_str!("migrations/0007_session_pins.sql"),
+    include_str!("migrations/0008_coordination.sql"),
 ];
 
 /// The format that this version writes.

@@ -9,12 +9,16 @@
 //! - Times, actors and randomness come from the caller, in an [`Act`].
 //! - SQL stands beside the function that runs it, one file an object.
 
+mod bus;
+mod cache;
 mod checked;
 mod checkpoint;
 mod conflict;
 mod error;
 mod event;
+mod health;
 mod id;
+mod lock;
 mod merge;
 mod migrate;
 mod name;
@@ -38,11 +42,15 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use crate::model::RootId;
 
+pub use bus::{BusFilter, BusLimits, BusMessage, BusStats};
+pub use cache::{CacheCondition, CacheEntry, CacheFilter, CacheSet, CacheStats, NewCacheValue};
 pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};
 pub use conflict::ConflictRow;
 pub use error::Error;
 pub use event::{Event, EventFilter};
+pub use health::{Health, NewHealth, TestCounts};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
+pub use lock::{Lock, NewLock};
 pub use merge::{Merge, MergeState, MergedFrom, NewMerge, StoodOn};
 pub use migrate::FORMAT;
 pub use name::{MAX_BYTES as NAME_MAX_BYTES, NameError, check as check_name};

@@ -4,6 +4,7 @@
 //! Nothing is decided here that a use case could decide.
 
 mod bytes;
+mod cache;
 mod cat;
 mod checkpoint;
 pub mod completions;
@@ -17,6 +18,7 @@ mod event;
 mod exit;
 mod interrupt;
 mod keep;
+mod lock;
 mod log;
 mod ls;
 mod merge;
@@ -93,6 +95,8 @@ commands! {
         Op(op::Args),
         Trash(trash::Args),
         Tag(tag::Args),
+        Cache(cache::Args),
+        Lock(lock::Args),
         Event(event::Args),
         Store(store::Args),
         Try(trial::Args),

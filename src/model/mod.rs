@@ -10,6 +10,7 @@ mod id;
 pub mod merge;
 mod name;
 mod node;
+mod path_pattern;
 mod record;
 mod time;
 
@@ -20,5 +21,6 @@ pub use content::{Content, Manifest, Part, PartRef};
 pub use id::{ChunkId, ContentHash, NodeId, ObjectId, ObjectKind, RootId};
 pub use name::{BytePath, Name, NameError};
 pub use node::{Body, Branch, Child, DirRef, Entry, Leaf, Node, NodeKind, Root, Xattrs};
+pub use path_pattern::PathPattern;
 pub use record::{InodeRecord, Origin, Place, Record, Totals};
 pub use time::Timestamp;

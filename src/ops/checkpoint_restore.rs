@@ -158,7 +158,7 @@ fn resolve(cx: &mut Context, text: &str) -> Result<(Session, Checkpoint)> {
 }
 
 /// Paths of the tree from what a user wrote: in the session's mount as for any program, elsewhere from the tree's root.
-fn tree_paths(cx: &Context, session: &Session, paths: &[OsString]) -> Result<Vec<BytePath>> {
+pub(super) fn tree_paths(cx: &Context, session: &Session, paths: &[OsString]) -> Result<Vec<BytePath>> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }

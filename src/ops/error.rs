@@ -8,6 +8,7 @@ use crate::model::{BytePath, NameError};
 use crate::store::StoreError;
 use crate::{catalog, config};
 
+use super::coordination::CoordinationError;
 use super::gate::GateError;
 use super::import::ImportError;
 use super::live::LiveError;
@@ -55,6 +56,9 @@ pub enum Error {
     /// A rule, or somebody's word, stands against an action.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The cache, a lock, the bus or health refuses.
+    #[error(transparent)]
+    Coordination(#[from] CoordinationError),
     /// The source came from nowhere that it could be imported from again.
     #[error("source `{name}` has no origin to import again")]
     NoOrigin {
@@ -282,6 +286,7 @@ impl Error {
             Self::Import(error) => import_kind(error),
             Self::Merge(error) => error.kind(),
             Self::Gate(error) => error.kind(),
+            Self::Coordination(error) => error.kind(),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
@@ -304,6 +309,7 @@ impl Error {
             Self::Import(error) => import_code(error),
             Self::Merge(error) => error.code(),
             Self::Gate(error) => error.code(),
+            Self::Coordination(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::NoOrigin { .. } => "no-origin",
             Self::NotForKind { .. } => "not-for-kind",
@@ -392,6 +398,7 @@ impl Error {
             Self::Store(error) => store_hints(error),
             Self::Merge(error) => error.hints(),
             Self::Gate(error) => error.hints(),
+            Self::Coordination(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],

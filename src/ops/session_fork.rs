@@ -62,6 +62,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
                 for (key, value) in own.iter().chain(given.iter().map(|(key, value)| (key, value))) {
                     tx.set_tag(&id, key, value)?;
                 }
+                tx.copy_cache(&parent.id, &id)?;
                 made.push(id);
             }
             Ok(Some(made))

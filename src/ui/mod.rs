@@ -185,6 +185,12 @@ impl Ui {
         Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
     }
 
+    /// Whether standard output is a terminal, which control characters would drive.
+    #[must_use]
+    pub fn prints_on_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
     /// Prints text for another program as it is: a script, a path.
     ///
     /// # Errors
@@ -193,6 +199,14 @@ impl Ui {
         let mut out = io::stdout().lock();
         out.write_all(bytes)?;
         out.flush()
+    }
+
+    /// Prints one line of JSON, whether `--json` was given or not: for what is a stream of them in any case.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn json_line(&self, value: &impl Serialize) -> io::Result<()> {
+        self.write(&json_line(value)?)
     }
 
     fn write(&self, text: &str) -> io::Result<()> {

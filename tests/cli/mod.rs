@@ -1,11 +1,13 @@
 //! Tests of the program from the outside: its arguments, output, exit codes.
 
 mod archive;
+mod cache;
 mod configuration;
 mod diffs;
 mod events;
 mod examples;
 mod failures;
+mod locks;
 mod many;
 mod merging;
 mod mounts;

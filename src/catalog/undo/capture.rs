@@ -6,8 +6,21 @@
 
 use rusqlite::Connection;
 
-/// Tables that are not undone: the history itself, and where a session's files are.
-const IGNORED: &[&str] = &["event", "meta", "operation", "session_pin", "undo_row"];
+/// Tables that are not undone: the history itself, where a session's files are, and what others heard, read or got by now.
+const IGNORED: &[&str] = &[
+    "bus_message",
+    "bus_tail",
+    "cache_entry",
+    "cache_floor",
+    "cache_value",
+    "event",
+    "health",
+    "lock",
+    "meta",
+    "operation",
+    "session_pin",
+    "undo_row",
+];
 
 /// Columns that say where a session's files are, which undo does not move.
 const PHYSICAL: &[(&str, &str)] = &[("session", "base_root"), ("session", "delta")];

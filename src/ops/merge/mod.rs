@@ -21,7 +21,7 @@ use super::live::LiveError;
 use super::names::{self, Named};
 use super::session_archive::refuse_archived;
 use super::session_changes::scope;
-use super::{Context, Error, blank};
+use super::{Context, Error, blank, lock};
 
 pub use error::MergeError;
 use hold::{Change, Held};
@@ -247,6 +247,11 @@ fn finish(
     let change = Change { present: sides.ours, target, paths: &paths, reason };
     if let Some(pass) = &way.pass {
         pass.confirm(cx.catalog()?.view())?;
+    }
+    // A newer revision of the source was agreed upon when it was made.
+    if !is_update {
+        let (source, actor, now) = (into.base.source.as_deref(), cx.actor.clone(), cx.now_ns);
+        lock::check(cx.catalog()?.view(), source, &actor, now, &paths)?;
     }
     // What is mounted has changed by then.
     let late = way.pass.as_ref().filter(|_| !held.is_mounted());

@@ -1,5 +1,6 @@
 //! One view a result.
 
+mod cache;
 mod changes;
 mod checkpoint;
 mod config;
@@ -9,6 +10,7 @@ mod diff;
 mod doctor;
 mod event;
 mod graph;
+mod lock;
 mod merge;
 mod mount;
 mod operation;
@@ -25,6 +27,7 @@ mod verify;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub use cache::{CacheEntryView, CacheImportedView, CacheRemovedView, CacheSetView, CacheStatsView, CacheValueView};
 pub use changes::{ChangeView, NameStatusView, StatView, StatusView};
 pub use checkpoint::{CheckpointAction, CheckpointView};
 pub use config::{PathsView, SettingView};
@@ -34,6 +37,7 @@ pub use diff::{DiffForm, DiffView};
 pub use doctor::FindingView;
 pub use event::EventView;
 pub use graph::GraphView;
+pub use lock::{LockAction, LockView};
 pub use merge::MergeView;
 pub use mount::{MountedView, UnmountedView};
 pub use operation::{OperationView, UndoneView};

@@ -1,0 +1,105 @@
+//! Locks.
+
+use std::process::{Child, Stdio};
+
+use super::World;
+
+fn acquire(world: &World, actor: &str, pattern: &str) -> Result<String, String> {
+    let ended = world.run(["-s", "fix-login", "lock", "acquire", pattern, "--as", actor]);
+    match ended.code {
+        0 => Ok(ended.out.trim().to_owned()),
+        5 => Err(ended.err),
+        _ => panic!("{ended:?}"),
+    }
+}
+
+#[test]
+fn a_lock_keeps_others_from_what_it_covers_until_it_is_released() {
+    let world = World::with_web();
+    let token = acquire(&world, "ann", "lib").unwrap();
+    for taken in ["lib", "lib/app.js", "**/*.js", "/lib/", "l?b", "."] {
+        let refused = acquire(&world, "bob", taken).unwrap_err();
+        assert!(refused.contains("ann") && refused.contains("/lib"), "{refused}");
+    }
+    assert!(acquire(&world, "ann", "lib/app.js").is_err(), "nor can the holder have it twice");
+    let other = acquire(&world, "bob", "*.html").unwrap();
+    assert_eq!(world.ok(["lock", "list", "-q"]), "/lib\n/*.html\n");
+    assert_eq!(world.json(["lock", "list", "web"])[0]["actor"], "ann");
+    assert!(!world.ok(["lock", "list", "--json"]).contains(&token), "a token is for those who have it");
+    world.ok(["lock", "release", &token]);
+    assert_eq!(world.run(["lock", "release", &token]).code, 4);
+    acquire(&world, "bob", "lib/app.js").unwrap();
+    world.ok(["lock", "release", &other]);
+}
+
+#[test]
+fn a_lock_holds_in_every_session_of_its_source_and_in_no_other() {
+    let world = World::with_web();
+    world.ok(["session", "create", "second", "--source", "web"]);
+    world.ok(["source", "create", "other", world.path("src/web").to_str().unwrap()]);
+    world.ok(["session", "create", "third", "--source", "other"]);
+    world.ok(["session", "create", "blank", "--empty"]);
+    acquire(&world, "ann", "lib").unwrap();
+    assert_eq!(world.run(["-s", "second", "lock", "acquire", "lib", "--as", "bob"]).code, 5);
+    world.ok(["-s", "third", "lock", "acquire", "lib", "--as", "bob"]);
+    assert_eq!(world.run(["-s", "blank", "lock", "acquire", "lib"]).code, 1);
+}
+
+#[test]
+fn a_lock_expires_unless_it_is_renewed_and_can_be_taken_away_with_a_reason() {
+    let world = World::with_web();
+    let lock = ["-s", "fix-login", "lock"];
+    let short = world.ok(lock.iter().chain(&["acquire", "lib", "--ttl", "300ms"]));
+    world.ok(["lock", "renew", short.trim(), "--ttl", "1h"]);
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    assert!(acquire(&world, "bob", "lib").is_err());
+    world.ok(["lock", "renew", short.trim(), "--ttl", "1ms"]);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let kept = acquire(&world, "bob", "lib").unwrap();
+    assert_eq!(world.run(["lock", "renew", short.trim()]).code, 4);
+    assert_eq!(world.run(lock.iter().chain(&["break", "lib"])).code, 2, "a reason is wanted");
+    world.ok(lock.iter().chain(&["break", "lib", "--reason", "away\u{1b}[31m", "--as", "cleo"]));
+    assert_eq!(world.run(["lock", "renew", &kept]).code, 4);
+    let last = &world.json(["event", "list", "--type", "lock.*", "-n", "1"])[0];
+    assert_eq!(
+        (&last["type"], &last["actor"], &last["details"]["holder"]),
+        (&"lock.break".into(), &"cleo".into(), &"bob".into())
+    );
+    assert!(!world.ok(["event", "list"]).contains('\u{1b}'));
+    assert_eq!(world.run(lock.iter().chain(&["break", "lib", "--reason", "x"])).code, 3);
+    assert_eq!(world.run(lock.iter().chain(&["acquire", "../x"])).code, 2);
+    assert_eq!(world.run(lock.iter().chain(&["acquire", "lib", "--ttl", "31d"])).code, 2);
+    assert_eq!(world.run(lock.iter().chain(&["acquire", &"x/".repeat(3000)])).code, 2);
+}
+
+#[test]
+fn of_many_that_want_one_path_exactly_one_gets_it() {
+    let world = World::with_web();
+    for pattern in ["lib", "*.html"] {
+        let start = |at: usize| {
+            let actor = format!("a{at}");
+            let mut command = world.aether(["-s", "fix-login", "lock", "acquire", pattern, "--as", &actor]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let children: Vec<Child> = (0..12).map(start).collect();
+        let mut codes: Vec<_> = children.into_iter().map(|mut child| child.wait().unwrap().code().unwrap()).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, [[0].as_slice(), &[5; 11]].concat());
+    }
+    assert_eq!(world.json(["lock", "list"]).len(), 2);
+}
+
+#[test]
+fn a_merge_does_not_touch_what_somebody_else_holds() {
+    let world = World::with_web();
+    world.ok(["session", "create", "login-bug", "--source", "web"]);
+    world.ok(["run", "login-bug", "--", "sh", "-c", "echo new >lib/app.js"]);
+    acquire(&world, "bob", "lib").unwrap();
+    let merge = ["merge", "login-bug", "--into", "fix-login"];
+    let refused = world.run(merge);
+    assert!(refused.code == 5 && refused.err.contains("bob") && refused.err.contains("/lib/app.js"), "{refused:?}");
+    assert_eq!(world.ok(["cat", "fix-login:lib/app.js"]), "go();\n");
+    assert!(world.json(["checkpoint", "list", "fix-login"]).is_empty(), "nothing was begun");
+    world.ok(merge.iter().chain(&["--as", "bob"]));
+    assert_eq!(world.ok(["cat", "fix-login:lib/app.js"]), "new\n");
+}
