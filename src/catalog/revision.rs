@@ -132,6 +132,16 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
+    /// Lets go of a revision. Sessions that stand on it keep their base.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn delete_revision(&mut self, source: &Source, revision: &Revision) -> Result<(), Error> {
+        self.execute("DELETE FROM revision WHERE source = ?1 AND number = ?2", (&source.id, revision.number))?;
+        let details = json!({ "revision": revision.number, "root": revision.root.0.to_hex() });
+        self.event("source.prune", ObjectType::Source, &source.id, &details)
+    }
+
     /// Adds a revision to a source; returns its number.
     ///
     /// # Errors

@@ -21,13 +21,15 @@ pub enum SourceKind {
     Bundle,
     /// A tar archive, plain or compressed.
     Tar,
+    /// A session, or a state of one that stays. The origin is its id.
+    State,
     /// From nowhere: it began empty.
     Empty,
 }
 
 impl SourceKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Dir, Self::Git, Self::Bundle, Self::Tar, Self::Empty];
+    pub const ALL: [Self; 6] = [Self::Dir, Self::Git, Self::Bundle, Self::Tar, Self::State, Self::Empty];
 
     /// The stable word for it.
     #[must_use]
@@ -37,6 +39,7 @@ impl SourceKind {
             Self::Git => "git",
             Self::Bundle => "bundle",
             Self::Tar => "tar",
+            Self::State => "state",
             Self::Empty => "empty",
         }
     }

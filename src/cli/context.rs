@@ -53,6 +53,11 @@ pub(super) fn plain_options(env: &Env, global: &Global) -> Options {
     Options { json: global.json, quiet: global.quiet, verbose: global.verbose, color, ..Options::default() }
 }
 
+/// The time, and random bytes, for what a command does now.
+pub(super) fn moment() -> Result<(i64, [u8; 32]), Error> {
+    Ok((now_ns(), seed()?))
+}
+
 fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)

@@ -10,7 +10,7 @@ use crate::ui::view::StepView;
 use super::context::Cx;
 use super::exit::{Error, Exit};
 use super::session::mount::server;
-use super::source::watch::Display;
+use super::source::progress::Display;
 use super::{Run, interrupt};
 
 /// Show what aether does, on a copy of a directory

@@ -10,7 +10,7 @@ use crate::ops::{session_delete, session_run, trial};
 use super::context::Cx;
 use super::exit::{Error, Exit};
 use super::session::mount::server;
-use super::source::watch::Display;
+use super::source::progress::Display;
 use super::{Run, diff, interrupt};
 
 /// Work in a copy of a directory, then keep or discard what changed

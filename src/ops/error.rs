@@ -95,6 +95,20 @@ pub enum Error {
         /// Its command line.
         tool: String,
     },
+    /// The user may watch no more directories.
+    #[error("`{}` has more directories than may be watched ({limit})", .path.display())]
+    WatchLimit {
+        /// What was to be watched.
+        path: PathBuf,
+        /// The limit.
+        limit: String,
+    },
+    /// There is no revision before this one.
+    #[error("`{revision}` is the first revision that there is")]
+    NoEarlierRevision {
+        /// The revision.
+        revision: String,
+    },
     /// No program is known that shows differences.
     #[error("no program is set to show differences with")]
     NoDiffTool,
@@ -281,8 +295,8 @@ impl Error {
             | Self::OutsideTree { .. }
             | Self::BadPath { .. }
             | Self::NotForKind { .. } => Kind::Usage,
-            Self::AmbiguousTree { .. } | Self::NoPath { .. } => Kind::NotFound,
-            Self::NotAFile { .. } | Self::DiffTool { .. } => Kind::Failed,
+            Self::AmbiguousTree { .. } | Self::NoPath { .. } | Self::NoEarlierRevision { .. } => Kind::NotFound,
+            Self::NotAFile { .. } | Self::DiffTool { .. } | Self::WatchLimit { .. } => Kind::Failed,
             Self::Import(error) => import_kind(error),
             Self::Merge(error) => error.kind(),
             Self::Gate(error) => error.kind(),
@@ -317,6 +331,8 @@ impl Error {
             Self::Io { .. } => "io",
             Self::DiffTool { .. } => "diff-tool",
             Self::NoDiffTool => "no-diff-tool",
+            Self::WatchLimit { .. } => "watch-limit",
+            Self::NoEarlierRevision { .. } => "no-revision",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
             Self::OutsideTree { .. } => "outside-tree",
@@ -364,6 +380,12 @@ impl Error {
             Self::NoSession => {
                 vec!["name one, set AETHER_SESSION, or change into its mount; `aether session list` lists them".into()]
             }
+            Self::WatchLimit { .. } => {
+                vec![
+                    "raise `fs.inotify.max_user_watches` by sysctl(8), or leave directories out with `--exclude`"
+                        .into(),
+                ]
+            }
             Self::DiffTool { .. } | Self::NoDiffTool => {
                 vec!["set `diff.tool` in the config file, or AETHER_DIFF_TOOL, to a command such as `meld`".into()]
             }
@@ -405,6 +427,7 @@ impl Error {
             Self::Live(_)
             | Self::Config(_)
             | Self::NoOrigin { .. }
+            | Self::NoEarlierRevision { .. }
             | Self::NotForKind { .. }
             | Self::Io { .. }
             | Self::BadRevision { .. }

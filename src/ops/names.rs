@@ -118,6 +118,16 @@ impl Named {
         }
     }
 
+    /// A text that names it for good, whatever is renamed.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self {
+            Self::Session(session) => session.id.clone(),
+            Self::Checkpoint(_, checkpoint) => checkpoint.id.clone(),
+            Self::Revision(source, revision) => format!("{}@{}", source.id, revision.number),
+        }
+    }
+
     /// The id of the source that it came from.
     #[must_use]
     pub fn source(&self) -> Option<&str> {

@@ -12,7 +12,7 @@ use super::changes::{Change, FileDiff, PatchError, Scope, Sides, change_set_hash
 use super::error::Result;
 use super::import::ImportError;
 use super::live::LiveError;
-use super::names::Named;
+use super::names::{self, Named};
 use super::rules::Globs;
 use super::states::{self, StateView};
 
@@ -102,6 +102,27 @@ pub fn between(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) ->
         _ => Arc::new(StateView::open(cx, &b)?),
     };
     compare(old, new, &scope, &request.paths)
+}
+
+/// Compares two revisions, or one with the one before it.
+///
+/// # Errors
+/// A revision is not there, or cannot be read.
+pub fn of_revisions(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) -> Result<Compared> {
+    let view = cx.catalog()?.view();
+    let (source, first) = names::resolve_revision(view, a)?;
+    let (old, new) = match b {
+        Some(b) => (first, names::resolve_revision(view, b)?.1),
+        None => {
+            let all = view.revisions(&source.id)?;
+            let before = all.into_iter().find(|other| other.number < first.number);
+            let revision = format!("{}@{}", source.name, first.number);
+            (before.ok_or(super::Error::NoEarlierRevision { revision })?, first)
+        }
+    };
+    let scope = scope(cx, request.all, Some(&source.id))?;
+    let (old, new) = (StateView::frozen(cx, old.root)?, StateView::frozen(cx, new.root)?);
+    compare(old.into(), new.into(), &scope, &request.paths)
 }
 
 /// Compares a checkpoint with the one before it in its session, or with what the session began with.

@@ -8,15 +8,19 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use crate::catalog::{ImportSettings, NewRevision, NewSource, ObjectType, Source, SourceKind};
 use crate::store::Hold;
 
+use super::checkpoint_create::seal_session;
 use super::error::Result;
 use super::import::{ImportError, ImportProgress};
+use super::live::LiveError;
+use super::names::Named;
 use super::source_list::{SourceInfo, show};
 use super::source_origin::{Origin, Taken, take_stream};
-use super::{Context, Error, blank, mounts};
+use super::{Context, Error, blank, mounts, states};
 
 /// What a source is made of.
 pub enum From {
@@ -31,6 +35,8 @@ pub enum From {
     },
     /// A tar archive that comes in.
     Stream(Box<dyn Read>),
+    /// A session as it is now, a checkpoint or a revision, as the user wrote it.
+    State(String),
     /// Nothing.
     Empty,
 }
@@ -41,6 +47,7 @@ impl fmt::Debug for From {
             Self::Dir(dir) => f.debug_tuple("Dir").field(dir).finish(),
             Self::Origin { text, kind } => f.debug_struct("Origin").field("text", text).field("kind", kind).finish(),
             Self::Stream(_) => f.write_str("Stream"),
+            Self::State(text) => f.debug_tuple("State").field(text).finish(),
             Self::Empty => f.write_str("Empty"),
         }
     }
@@ -113,6 +120,12 @@ fn take(
             check_settings(SourceKind::Tar, settings)?;
             return Ok((SourceKind::Tar, None, take_stream(hold, stream, None, settings, watch)?));
         }
+        From::State(text) => {
+            check_settings(SourceKind::State, settings)?;
+            let named = states::resolve(cx, &text)?;
+            let taken = Taken { revision: take_state(cx, &named)?, files_read: 0 };
+            return Ok((SourceKind::State, Some(named.id().into()), taken));
+        }
         From::Dir(dir) => Origin::recognise(cx, dir.as_os_str(), Some(SourceKind::Dir), settings)?,
         From::Origin { text, kind } => Origin::recognise(cx, &text, kind, settings)?,
     };
@@ -126,9 +139,10 @@ fn check_settings(kind: SourceKind, settings: &ImportSettings) -> Result<()> {
     let is_git = matches!(kind, SourceKind::Git | SourceKind::Bundle);
     let is_dir = kind == SourceKind::Dir;
     let wrong = [
+        ("--exclude", !settings.excludes.is_empty() && kind == SourceKind::State),
         ("--rev", settings.rev.is_some() && !is_git),
         ("--submodules", settings.submodules && !is_git),
-        ("--max-size", settings.max_bytes.is_some() && is_dir),
+        ("--max-size", settings.max_bytes.is_some() && (is_dir || kind == SourceKind::State)),
         ("--respect-gitignore", settings.respect_gitignore && !is_dir),
         ("--skip-unreadable", settings.skip_unreadable && !is_dir),
     ];
@@ -147,6 +161,9 @@ pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceIm
     // Before the revision is looked up that the import builds upon.
     let hold = cx.store()?.hold()?;
     let info = show(cx, key)?;
+    if info.source.kind == SourceKind::State {
+        return refresh_state(cx, info);
+    }
     let Some(origin) = Origin::of(&info.source) else {
         return Err(Error::NoOrigin { name: info.source.name });
     };
@@ -162,6 +179,39 @@ pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceIm
         cx.write(|tx| Ok(tx.create_revision(&info.source.id, &revision)?))?;
     }
     Ok(SourceImport { info: show(cx, &info.source.id)?, changed, left_out: revision.left_out, files_read })
+}
+
+/// Takes the state again that a source was made of: a session may have changed, all others have not.
+fn refresh_state(cx: &mut Context, info: SourceInfo) -> Result<SourceImport> {
+    let origin = info.source.origin.as_ref().and_then(|origin| origin.to_str().map(str::to_owned));
+    let origin = origin.ok_or_else(|| Error::NoOrigin { name: info.source.name.clone() })?;
+    let named = states::resolve(cx, &origin)?;
+    let revision = take_state(cx, &named)?;
+    let changed = info.newest.as_ref().map(|newest| newest.root) != Some(revision.root);
+    if changed {
+        cx.write(|tx| Ok(tx.create_revision(&info.source.id, &revision)?))?;
+    }
+    Ok(SourceImport { info: show(cx, &info.source.id)?, changed, left_out: Vec::new(), files_read: 0 })
+}
+
+/// A state as a revision. The caller holds the store.
+fn take_state(cx: &mut Context, named: &Named) -> Result<NewRevision> {
+    let started = Instant::now();
+    let root = match named {
+        Named::Session(session) => seal_session(cx, session)?.root,
+        Named::Checkpoint(_, checkpoint) => checkpoint.root,
+        Named::Revision(_, revision) => revision.root,
+    };
+    let totals = cx.store()?.root(root).map_err(LiveError::from)?.totals;
+    Ok(NewRevision {
+        root,
+        files: totals.files,
+        dirs: totals.dirs,
+        size_bytes: totals.size_bytes,
+        duration_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        left_out: Vec::new(),
+        origin_version: None,
+    })
 }
 
 /// A session of the source, or a revision, that is mounted over the origin is not the origin: its own changes would come

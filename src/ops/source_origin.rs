@@ -114,7 +114,9 @@ impl Origin {
                 taken.revision.origin_version = Some(version);
                 Ok(taken)
             }
-            SourceKind::Dir | SourceKind::Empty => take_dir(cx, hold, &self.place, previous, settings, watch, started),
+            SourceKind::Dir | SourceKind::State | SourceKind::Empty => {
+                take_dir(cx, hold, &self.place, previous, settings, watch, started)
+            }
         }
     }
 
@@ -124,7 +126,7 @@ impl Origin {
             SourceKind::Git if self.place.is_absolute() => Some(Address::Local(self.place.clone())),
             SourceKind::Git => Some(Address::Remote(self.place.to_str()?.to_owned())),
             SourceKind::Bundle => Some(Address::Bundle(self.place.clone())),
-            SourceKind::Dir | SourceKind::Tar | SourceKind::Empty => None,
+            SourceKind::Dir | SourceKind::Tar | SourceKind::State | SourceKind::Empty => None,
         }
     }
 }

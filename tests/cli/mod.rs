@@ -20,6 +20,7 @@ mod states;
 mod tags;
 mod trash;
 mod undoing;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -81,3 +81,82 @@ fn an_origin_whose_name_is_no_text_is_found_again() {
     let text = world.ok(["source", "show", "odd"]);
     assert!(text.contains("\\n\\x1b[31md") && !text.contains('\u{1b}'), "{text}");
 }
+
+/// Refreshes the source `web` after a change; there are so many revisions then.
+fn grow(world: &World, revisions: usize) {
+    for number in world.json(["source", "log", "web"]).len()..revisions {
+        fs::write(world.path("src/web/number"), number.to_string()).unwrap();
+        world.ok(["source", "refresh", "web"]);
+    }
+}
+
+#[test]
+fn old_revisions_are_let_go_of_but_for_those_that_sessions_stand_on() {
+    let world = World::with_web();
+    grow(&world, 5);
+    world.ok(["session", "create", "middle", "--source", "web@3"]);
+    let numbers = || {
+        let log = world.json(["source", "log", "web"]);
+        log.iter().map(|row| row["number"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let planned = &world.json(["source", "prune", "web", "--keep", "1", "--dry-run"])[0];
+    assert_eq!((planned["pruned"].as_array().unwrap().len(), numbers().len()), (2, 5));
+    let out = world.ok(["source", "prune", "web", "--keep", "1"]);
+    assert!(out.contains("Let go of web@4") && out.contains("Kept web@1, on which fix-login stands"), "{out}");
+    assert_eq!(numbers(), [5, 3, 1]);
+    world.ok(["undo"]);
+    assert_eq!(numbers(), [5, 4, 3, 2, 1]);
+    assert_eq!(world.ok(["cat", "web@4:number"]), "3");
+    world.ok(["redo"]);
+    world.ok(["source", "prune", "web", "--keep", "1", "--force"]);
+    assert_eq!(numbers(), [5]);
+    // The sessions keep what they stand on, and numbers are not given out twice.
+    world.ok(["store", "gc", "--trash-days", "0"]);
+    assert_eq!(world.ok(["cat", "middle:number"]), "2");
+    assert_eq!(world.ok(["diff", "middle", "--name-status"]), "");
+    assert_eq!(world.run(["cat", "web@3:number"]).code, 3);
+    grow(&world, 2);
+    assert_eq!(numbers(), [6, 5]);
+    assert_eq!(world.run(["source", "prune", "web", "--keep", "0"]).code, 2);
+}
+
+#[test]
+fn revisions_are_compared_with_each_other_and_the_one_before() {
+    let world = World::with_web();
+    let ended = world.run(["source", "diff", "web"]);
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.err.contains("`web@1` is the first revision"), "{}", ended.err);
+    grow(&world, 3);
+    assert_eq!(world.ok(["source", "diff", "web", "--name-status"]), "M\tnumber\n");
+    assert_eq!(world.ok(["source", "diff", "web@2", "--name-status"]), "A\tnumber\n");
+    assert_eq!(world.ok(["source", "diff", "web@3", "web@1", "--name-status"]), "D\tnumber\n");
+    // A session of the same name does not make it a question.
+    world.ok(["session", "create", "web", "--source", "web"]);
+    assert_eq!(world.ok(["source", "diff", "web@1", "web@2", "--name-status"]), "A\tnumber\n");
+}
+
+#[test]
+fn a_source_is_made_of_a_session_or_of_a_state_that_stays() {
+    let world = World::with_web();
+    grow(&world, 2);
+    world.ok(["checkpoint", "create", "fix-login"]);
+    for (name, state) in [("of-session", "fix-login"), ("of-checkpoint", "fix-login@1"), ("of-revision", "web@2")] {
+        world.ok(["source", "create", name, "--from", state]);
+        assert_eq!(world.ok(["diff", name, state, "--all", "--name-status"]), "", "{name}");
+        assert_eq!(world.json(["source", "show", name])[0]["kind"], "state");
+        let out = world.ok(["source", "refresh", name]);
+        assert!(out.contains("Nothing changed"), "{out}");
+    }
+    world.ok(["session", "create", "onward", "--source", "of-session"]);
+    assert_eq!(world.ok(["cat", "onward:index.html"]), "<p>hello</p>\n");
+    // A session that goes on is taken again by a refresh, whatever it is called by then.
+    world.ok(["session", "update", "fix-login"]);
+    world.ok(["session", "rename", "fix-login", "renamed"]);
+    world.ok(["source", "refresh", "of-session"]);
+    assert_eq!(world.ok(["source", "diff", "of-session", "--name-status"]), "A\tnumber\n");
+    world.ok(["session", "delete", "renamed"]);
+    assert_eq!(world.run(["source", "refresh", "of-session"]).code, 3);
+    assert_eq!(world.run(["source", "create", "x", "--from", "nowhere"]).code, 3);
+    assert_eq!(world.run(["source", "create", "x", "--from", "web", "--rev", "v1"]).code, 2);
+    assert_eq!(world.run(["source", "create", "x", "src", "--from", "web"]).code, 2);
+}

@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use crate::cli::bytes;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
-use crate::cli::{Run, interrupt};
+use crate::cli::{Run, interrupt, names};
 use crate::ops::source_import::{self, From, Watch};
 use crate::ops::source_origin::is_stream;
 use crate::ops::{ImportSettings, SourceKind, tags};
 use crate::ui::view::SourceAction;
 
-use super::watch::{Display, report};
+use super::progress::{Display, report};
 
 /// Make a source of a directory, a git repository, a bundle or an archive
 ///
@@ -30,12 +30,13 @@ Examples:
   aether source create lib ~/src/lib --rev v1.2
   aether source create release ~/release.tar.gz --max-size 2G
   tar cf - -C ~/src web | aether source create piped -
+  aether source create fixed --from fix-login@1
   aether source create blank --empty")]
 pub(crate) struct Args {
     /// The source's name
     name: String,
     /// A directory, repository, bundle or archive, a git URL, or `-` for an archive on standard input
-    #[arg(required_unless_present = "empty", conflicts_with = "empty", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(required_unless_present_any = ["empty", "from"], conflicts_with_all = ["empty", "from"], value_hint = clap::ValueHint::AnyPath)]
     origin: Option<OsString>,
     /// What the origin is, where that is not to be guessed
     #[arg(long, value_parser = ["dir", "git", "bundle", "tar"], conflicts_with = "empty")]
@@ -49,6 +50,10 @@ pub(crate) struct Args {
     /// The most that a repository or archive may hold, such as `500M`; 64G without it
     #[arg(long, value_name = "BYTES", value_parser = bytes::parse, conflicts_with = "empty")]
     max_size: Option<u64>,
+    /// Take a session as it is now, a checkpoint (`SESSION@NUMBER`) or a revision; at once, whatever its size
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["empty", "kind"])]
+    #[arg(add = clap_complete::ArgValueCandidates::new(names::all_states))]
+    from: Option<String>,
     /// Make an empty source
     #[arg(long)]
     empty: bool,
@@ -83,15 +88,16 @@ impl Run for Args {
             max_bytes: self.max_size,
         };
         let kind = self.kind.as_deref().and_then(SourceKind::from_word);
-        let from = match self.origin {
-            None => From::Empty,
-            Some(text) if is_stream(&text) => From::Stream(Box::new(std::io::stdin().lock())),
-            Some(text) => From::Origin { text, kind },
+        let from = match (self.from, self.origin) {
+            (Some(state), _) => From::State(state),
+            (None, None) => From::Empty,
+            (None, Some(text)) if is_stream(&text) => From::Stream(Box::new(std::io::stdin().lock())),
+            (None, Some(text)) => From::Origin { text, kind },
         };
         let watch = Watch { progress: &display, cancel: &cancel };
         let import = source_import::create(&mut cx.ops, &self.name, from, settings, self.scratch, &tags, watch)?;
         drop(display);
-        report(cx, &import, SourceAction::Created)?;
+        report(&cx.ui, &import, SourceAction::Created)?;
         Ok(Exit::DONE)
     }
 }

@@ -2,12 +2,15 @@
 
 mod create;
 mod delete;
+mod diff;
 mod list;
 mod log;
+pub(super) mod progress;
+mod prune;
 mod refresh;
 mod rename;
 mod show;
-pub(super) mod watch;
+mod watch;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
@@ -35,7 +38,10 @@ commands! {
         List(list::Args),
         Show(show::Args),
         Log(log::Args),
+        Diff(diff::Args),
         Refresh(refresh::Args),
+        Watch(watch::Args),
+        Prune(prune::Args),
         Rename(rename::Args),
         Delete(delete::Args),
     }

@@ -6,7 +6,7 @@ use crate::cli::{Run, interrupt, names};
 use crate::ops::source_import::{self, Watch};
 use crate::ui::view::SourceAction;
 
-use super::watch::{Display, report};
+use super::progress::{Display, report};
 
 /// Import a source again, and make a new revision if something changed
 ///
@@ -31,7 +31,7 @@ impl Run for Args {
         let import = source_import::refresh(&mut cx.ops, &self.source, watch)?;
         drop(display);
         let action = if import.changed { SourceAction::Refreshed } else { SourceAction::Unchanged };
-        report(cx, &import, action)?;
+        report(&cx.ui, &import, action)?;
         Ok(Exit::DONE)
     }
 }

@@ -1,55 +1,83 @@
-//! What an import shows while it runs, and what it says when it is done.
+//! `aether source watch`
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::cli::context::Cx;
-use crate::cli::exit::Error;
+use super::progress::{Display, report};
+use crate::cli::context::{self, Cx};
+use crate::cli::exit::{Error, Exit};
+use crate::cli::{Run, interrupt, names};
 use crate::ops::import::ImportProgress;
 use crate::ops::source_import::SourceImport;
-use crate::ui::view::{SourceAction, SourceView};
-use crate::ui::{Progress, Ui};
+use crate::ops::source_watch::{self, Observer, Pace, Request};
+use crate::ops::time;
+use crate::ops::{self, Context};
+use crate::ui::Ui;
+use crate::ui::view::SourceAction;
 
-/// Progress of an import on a terminal.
-pub(crate) struct Display {
-    progress: Progress,
-    files: AtomicU64,
-    bytes: AtomicU64,
+/// Import a directory again whenever it changes, until interrupted
+///
+/// It begins with what changed since the last import. After that, each time something changed and then nothing did for
+/// a while, it is imported, and a new revision is made if anything differs. Only files whose size, times or inode differ
+/// are read. Sessions stay on the revision that they stand on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aether source watch web --once
+  aether source watch web --once --quiet-for 10s --json")]
+pub(crate) struct Args {
+    /// The source, which was made of a directory
+    #[arg(add = clap_complete::ArgValueCandidates::new(names::sources))]
+    source: String,
+    /// Import when nothing changed for so long
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    quiet_for: String,
+    /// Import after so long in any case, when changes never end
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    at_most: String,
+    /// End after the first new revision
+    #[arg(long)]
+    once: bool,
 }
 
-impl Display {
-    pub(crate) fn new(ui: &Ui, what: &str) -> Self {
-        Self { progress: ui.progress(what), files: AtomicU64::new(0), bytes: AtomicU64::new(0) }
-    }
-
-    fn add(&self, files: u64, bytes: u64) -> (u64, u64) {
-        let files = self.files.fetch_add(files, Ordering::Relaxed) + files;
-        (files, self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes)
-    }
-}
-
-impl ImportProgress for Display {
-    fn found(&self, files: u64, bytes: u64) {
-        let (files, bytes) = self.add(files, bytes);
-        self.progress.count(files, bytes);
-    }
-
-    fn walked(&self, _: u64, bytes: u64) {
-        self.files.store(0, Ordering::Relaxed);
-        self.bytes.store(0, Ordering::Relaxed);
-        self.progress.total(bytes);
-    }
-
-    fn stored(&self, files: u64, bytes: u64) {
-        let (files, bytes) = self.add(files, bytes);
-        self.progress.done(files, bytes);
+impl Run for Args {
+    fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
+        let pace = Pace { quiet: length(&self.quiet_for)?, at_most: length(&self.at_most)? };
+        let cancel = interrupt::flag()?;
+        let mut observer = Seen { ui: cx.ui.clone(), once: self.once, made: 0 };
+        let request = Request { source: &self.source, pace, cancel: &cancel };
+        source_watch::run(&mut cx.ops, &request, &mut observer)?;
+        // To interrupt it is how it ends, unless it was to wait for something.
+        Ok(if self.once && observer.made == 0 { Exit::INTERRUPTED } else { Exit::DONE })
     }
 }
 
-/// Shows what came of it.
-pub(super) fn report(cx: &Cx, import: &SourceImport, action: SourceAction) -> Result<(), Error> {
-    for line in &import.left_out {
-        cx.ui.warn(&format!("left out {line}"));
+fn length(text: &str) -> Result<Duration, ops::Error> {
+    Ok(Duration::from_nanos(time::duration(text)?.unsigned_abs()))
+}
+
+struct Seen {
+    ui: Ui,
+    once: bool,
+    made: u64,
+}
+
+impl Observer for Seen {
+    type Error = Error;
+
+    fn begins(&mut self, cx: &mut Context) -> Result<Box<dyn ImportProgress>, Error> {
+        (cx.now_ns, cx.seed) = context::moment()?;
+        Ok(Box::new(Display::new(&self.ui, "Importing")))
     }
-    cx.ui.detail(&format!("{} files were read", import.files_read));
-    Ok(cx.ui.show(&SourceView::new(&import.info, action))?)
+
+    fn ended(&mut self, import: ops::Result<SourceImport>) -> Result<bool, Error> {
+        match import {
+            Ok(import) if import.changed => {
+                self.made += 1;
+                report(&self.ui, &import, SourceAction::Refreshed)?;
+            }
+            Ok(_) => {}
+            Err(error) => self.ui.warn(&format!("not imported: {error}")),
+        }
+        Ok(!self.once || self.made == 0)
+    }
 }

@@ -44,7 +44,7 @@ pub use operation::{OperationView, UndoneView};
 pub use restore::RestoreView;
 pub use retention::AppliedView;
 pub use session::{SessionAction, SessionView};
-pub use source::{RevisionView, SourceAction, SourceView};
+pub use source::{PrunedView, RevisionView, SourceAction, SourceView};
 pub use store::{GcView, StoreStatsView};
 pub use tag::TagView;
 pub use trash::{TrashAction, TrashView};

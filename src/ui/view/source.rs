@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::ops::source_list::SourceInfo;
+use crate::ops::source_prune::Pruned;
 use crate::ops::{Revision, Source};
 use crate::ui::{Align, Column, Page, Paint, Row, View, bytes, duration, rfc3339};
 
@@ -250,5 +251,54 @@ impl Row for RevisionView {
 
     fn brief(&self) -> String {
         format!("{}@{}", self.source, self.number)
+    }
+}
+
+/// Revisions that were let go of.
+#[derive(Debug, Serialize)]
+pub struct PrunedView {
+    source: String,
+    dry_run: bool,
+    pruned: Vec<RevisionView>,
+    in_use: Vec<InUse>,
+}
+
+/// A revision that stays, because sessions stand on it.
+#[derive(Debug, Serialize)]
+struct InUse {
+    number: u64,
+    sessions: Vec<String>,
+}
+
+impl PrunedView {
+    /// The view of what went and what stays.
+    #[must_use]
+    pub fn new(pruned: &Pruned) -> Self {
+        let in_use = pruned.in_use.iter();
+        Self {
+            source: pruned.source.name.clone(),
+            dry_run: pruned.dry_run,
+            pruned: pruned.gone.iter().map(|revision| RevisionView::new(&pruned.source, revision)).collect(),
+            in_use: in_use
+                .map(|(revision, sessions)| InUse { number: revision.number, sessions: sessions.clone() })
+                .collect(),
+        }
+    }
+}
+
+impl View for PrunedView {
+    fn text(&self, page: &mut Page) {
+        let verb = if self.dry_run { "Would let go of " } else { "Let go of " };
+        for revision in &self.pruned {
+            page.put(Paint::Plain, verb).put(Paint::Strong, &Row::brief(revision));
+            page.put(Paint::Plain, &format!(": {}, made {}", revision.summary(), page.ago(revision.created_ns))).end();
+        }
+        for kept in &self.in_use {
+            page.put(Paint::Plain, "Kept ").put(Paint::Strong, &format!("{}@{}", self.source, kept.number));
+            page.put(Paint::Plain, &format!(", on which {} stands", kept.sessions.join(", "))).end();
+        }
+        if self.pruned.is_empty() && self.in_use.is_empty() {
+            page.line("There are no older revisions");
+        }
     }
 }
