@@ -145,7 +145,7 @@ impl View<'_> {
             ObjectType::Checkpoint => "SELECT s.name || '@' || c.number FROM checkpoint AS c
                  JOIN session AS s ON s.id = c.session WHERE c.id = ?1"
                 .to_owned(),
-            _ => format!("SELECT name FROM {kind} WHERE id = ?1"),
+            _ => format!("SELECT {} FROM {} WHERE id = ?1", kind.label(), kind.table()),
         };
         self.row(&sql, [&event.object_id], |row| row.get(0))
     }

@@ -19,11 +19,13 @@ pub enum ObjectType {
     Session,
     /// A state that a session was in.
     Checkpoint,
+    /// What came of a session, kept for good.
+    Commit,
 }
 
 impl ObjectType {
     /// Every type.
-    pub const ALL: [Self; 3] = [Self::Source, Self::Session, Self::Checkpoint];
+    pub const ALL: [Self; 4] = [Self::Source, Self::Session, Self::Checkpoint, Self::Commit];
 
     /// Letters that ids begin with, also of types to come, so that a name accepted today is no id tomorrow.
     const LETTERS: &'static [u8] = b"abcehknost";
@@ -35,6 +37,8 @@ impl ObjectType {
             Self::Source => 'b',
             Self::Session => 's',
             Self::Checkpoint => 'c',
+            // An outcome: `c` is taken.
+            Self::Commit => 'o',
         }
     }
 
@@ -45,6 +49,7 @@ impl ObjectType {
             Self::Source => "source",
             Self::Session => "session",
             Self::Checkpoint => "checkpoint",
+            Self::Commit => "commit",
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct MergedFrom {
     pub source: Option<String>,
     /// The number of the checkpoint or revision.
     pub number: Option<u64>,
+    /// The id of the commit, if it was one; `session` is then the one that it was made in.
+    pub commit: Option<String>,
     /// Its name then.
     pub name: String,
 }
@@ -99,7 +101,7 @@ pub struct Merge {
 
 const SELECT: &str =
     "SELECT session, number, from_session, from_source, from_number, from_name, theirs_root, base_root,
-    ours_root, is_update, old_onto_root, old_revision, old_status, state, created_ns, actor FROM merge";
+    ours_root, is_update, old_onto_root, old_revision, old_status, state, created_ns, actor, from_commit FROM merge";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Merge> {
     let unknown = |column, what: String| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, what.into());
@@ -109,7 +111,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Merge> {
     Ok(Merge {
         session: row.get(0)?,
         number: row.get(1)?,
-        from: MergedFrom { session: row.get(2)?, source: row.get(3)?, number: row.get(4)?, name: row.get(5)? },
+        from: MergedFrom {
+            session: row.get(2)?,
+            source: row.get(3)?,
+            number: row.get(4)?,
+            commit: row.get(16)?,
+            name: row.get(5)?,
+        },
         theirs: root_id(row, 6)?,
         base: optional_root(row, 7)?,
         ours: optional_root(row, 8)?,
@@ -176,9 +184,15 @@ impl Tx<'_> {
                 &act.actor,
             ),
         )?;
+        // A tuple of parameters has sixteen places.
+        if let Some(commit) = &new.from.commit {
+            let sql = "UPDATE merge SET from_commit = ?3 WHERE session = ?1 AND number = ?2";
+            self.execute(sql, (&session.id, number, commit))?;
+        }
         let details = json!({
             "number": number, "from": new.from.name, "from_session": new.from.session,
-            "from_source": new.from.source, "from_number": new.from.number, "state": state.word(),
+            "from_source": new.from.source, "from_number": new.from.number, "from_commit": new.from.commit,
+            "state": state.word(),
         });
         let what = if update.is_some() { "session.update" } else { "session.merge" };
         self.event(what, ObjectType::Session, &session.id, &details)?;

@@ -8,11 +8,21 @@ use super::{Error, ObjectType, View, id};
 const CANDIDATES: u64 = 10;
 
 impl ObjectType {
-    fn table(self) -> &'static str {
+    pub(super) fn table(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Session => "session",
             Self::Checkpoint => "checkpoint",
+            // `commit` is a word of SQL.
+            Self::Commit => "outcome",
+        }
+    }
+
+    /// What people call an object of the type, as SQL over its table.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Source | Self::Session | Self::Checkpoint => "name",
+            Self::Commit => "substr(message, 1, instr(message || char(10), char(10)) - 1)",
         }
     }
 }
@@ -36,14 +46,15 @@ impl View<'_> {
     /// # Errors
     /// As [`View::resolve`].
     pub(super) fn resolve_id(&self, kind: ObjectType, key: &str) -> Result<String, Error> {
-        let table = kind.table();
+        let (table, label) = (kind.table(), kind.label());
         let not_found = || Error::NotFound { kind, key: key.to_owned() };
         if !id::has_prefix_form(kind, key) {
             return Err(not_found());
         }
         // `~` sorts behind every character of an id.
         let by_prefix = format!(
-            "SELECT id, coalesce(name, '') FROM {table} WHERE id >= ?1 AND id < ?1 || '~' AND deleted_ns IS NULL ORDER BY id LIMIT ?2"
+            "SELECT id, coalesce({label}, '') FROM {table} WHERE id >= ?1 AND id < ?1 || '~' AND deleted_ns IS NULL
+             ORDER BY id LIMIT ?2"
         );
         let found: Vec<(String, String)> =
             self.rows(&by_prefix, (key, CANDIDATES), |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -58,6 +58,16 @@ const ROOTS: &[RootColumn] = &[
               FROM checkpoint JOIN session ON session.id = checkpoint.session",
     },
     RootColumn {
+        column: "outcome.root",
+        what: "commit",
+        sql: "SELECT root, id, session_name, NULL, deleted_ns FROM outcome",
+    },
+    RootColumn {
+        column: "outcome.base_root",
+        what: "base of a commit",
+        sql: "SELECT base_root, id, session_name, NULL, deleted_ns FROM outcome WHERE base_root IS NOT NULL",
+    },
+    RootColumn {
         column: "merge.theirs_root",
         what: "merged tree",
         sql: "SELECT merge.theirs_root, session.id, session.name, merge.number, session.deleted_ns

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::model::RootId;
 
 use super::revision::root_id;
-use super::{Error, ObjectType, Tx, View};
+use super::{Commit, Error, ObjectType, Tx, View};
 
 /// Where a session stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Base {
 pub struct Parent {
     /// The id of the session that it was forked from.
     pub session: String,
-    /// The state of that session.
+    /// The state of that session, or what its commit has.
     pub root: RootId,
     /// The number of the checkpoint that this was, if it was one.
     pub checkpoint: Option<u64>,
@@ -89,10 +89,14 @@ pub struct Session {
     pub source_name: Option<String>,
     /// The id of the session it was forked from.
     pub parent: Option<String>,
-    /// What it began with, if it is a fork; that outlives its parent.
+    /// What it began with, if it is a fork or began with a commit; that outlives its parent.
     pub parent_root: Option<RootId>,
     /// The number of the parent's checkpoint that it began with, if it was one.
     pub parent_checkpoint: Option<u64>,
+    /// The id of the commit that its next one follows; that may be deleted by now.
+    pub head_commit: Option<String>,
+    /// The id of the commit that it began with, if it was one.
+    pub from_commit: Option<String>,
     /// When it is archived by itself, in nanoseconds since the Unix epoch.
     pub expires_ns: Option<i64>,
     /// When it was made, in nanoseconds since the Unix epoch.
@@ -105,7 +109,7 @@ pub struct Session {
 
 const SELECT: &str = "SELECT session.id, session.name, status, base_root, base_source, base_revision, source.name,
     parent, session.created_ns, session.updated_ns, session.actor, onto_root, delta, parent_root, parent_checkpoint,
-    expires_ns
+    expires_ns, head_commit, from_commit
     FROM session LEFT JOIN source ON source.id = base_source";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -132,6 +136,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         updated_ns: row.get(9)?,
         actor: row.get(10)?,
         expires_ns: row.get(15)?,
+        head_commit: row.get(16)?,
+        from_commit: row.get(17)?,
     })
 }
 
@@ -304,6 +310,24 @@ impl Tx<'_> {
             _ => "session.status",
         };
         self.event(what, ObjectType::Session, &session.id, &details)
+    }
+
+    /// Notes that a session begins with a commit, which its next one follows.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn begin_with_commit(&mut self, id: &str, commit: &Commit) -> Result<(), Error> {
+        let sql = "UPDATE session SET head_commit = ?2, from_commit = ?2, parent_root = ?3 WHERE id = ?1";
+        self.execute(sql, (id, &commit.id, &commit.root.0.0[..])).map(drop)
+    }
+
+    /// Says which commit the next one of a session follows, and which one the session began with.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_session_commits(&mut self, id: &str, head: Option<&str>, from: Option<&str>) -> Result<(), Error> {
+        let sql = "UPDATE session SET head_commit = ?2, from_commit = ?3 WHERE id = ?1";
+        self.execute(sql, (id, head, from)).map(drop)
     }
 
     /// Says when a session is to be archived by itself.

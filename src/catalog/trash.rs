@@ -30,7 +30,11 @@ impl View<'_> {
                 ObjectType::Checkpoint => "SELECT c.id, s.name || '@' || c.number, c.deleted_ns FROM checkpoint AS c
                      JOIN session AS s ON s.id = c.session WHERE c.deleted_ns IS NOT NULL AND s.deleted_ns IS NULL"
                     .to_owned(),
-                _ => format!("SELECT id, name, deleted_ns FROM {kind} WHERE deleted_ns IS NOT NULL"),
+                _ => format!(
+                    "SELECT id, {}, deleted_ns FROM {} WHERE deleted_ns IS NOT NULL",
+                    kind.label(),
+                    kind.table()
+                ),
             };
             all.extend(self.rows(&sql, [], |row| {
                 Ok(Trashed { kind, id: row.get(0)?, name: row.get(1)?, deleted_ns: row.get(2)? })
@@ -71,8 +75,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::NameTaken`], [`Error::BadName`], or what SQLite says.
     pub fn take_from_trash(&mut self, found: &Trashed, name: Option<&str>) -> Result<(), Error> {
-        if found.kind == ObjectType::Checkpoint {
-            return self.take_checkpoint_from_trash(found, name);
+        match found.kind {
+            ObjectType::Checkpoint => return self.take_checkpoint_from_trash(found, name),
+            ObjectType::Commit => return self.take_commit_from_trash(found),
+            ObjectType::Source | ObjectType::Session => {}
         }
         let name = name.unwrap_or(&found.name);
         self.view().check_free(found.kind, name).map_err(taken)?;
@@ -96,6 +102,12 @@ impl Tx<'_> {
         self.event("checkpoint.undelete", ObjectType::Checkpoint, &found.id, &details)
     }
 
+    /// A commit has no name that could be taken.
+    fn take_commit_from_trash(&mut self, found: &Trashed) -> Result<(), Error> {
+        self.execute("UPDATE outcome SET deleted_ns = NULL WHERE id = ?1", [&found.id])?;
+        self.event("commit.undelete", ObjectType::Commit, &found.id, &json!({}))
+    }
+
     /// Removes objects that are in the trash for good. Sources that sessions came from stay, also when the sessions
     /// are in the trash. Returns those that stay.
     ///
@@ -111,7 +123,7 @@ impl Tx<'_> {
                     stay.push(found.clone());
                     continue;
                 }
-                let gone = format!("DELETE FROM {} WHERE id = ?1 AND deleted_ns IS NOT NULL", kind.word());
+                let gone = format!("DELETE FROM {} WHERE id = ?1 AND deleted_ns IS NOT NULL", kind.table());
                 if self.execute(&gone, [&found.id])? > 0 {
                     self.execute("DELETE FROM tag WHERE object_id = ?1", [&found.id])?;
                     self.event(&format!("{kind}.purge"), kind, &found.id, &json!({ "name": found.name }))?;

@@ -7,6 +7,7 @@ mod bytes;
 mod cache;
 mod cat;
 mod checkpoint;
+mod commit;
 pub mod completions;
 mod config;
 mod conflict;
@@ -85,6 +86,7 @@ commands! {
         Merge(merge::Args),
         Update(session::update::Args),
         Conflict(conflict::Args),
+        Commit(commit::Args),
         Restore(checkpoint::restore::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),

@@ -35,16 +35,30 @@ pub(super) fn checkpoints() -> Vec<CompletionCandidate> {
     known().unwrap_or_default().into_iter().map(candidate).collect()
 }
 
-/// Everything that is a state: sessions, checkpoints, and the newest revisions of sources.
+/// Commits, for the shell, with what was said of each.
+pub(super) fn commits() -> Vec<CompletionCandidate> {
+    let known = || names::known_commits(&config()?.paths.data).ok();
+    let candidate = |(id, subject): (String, String)| {
+        CompletionCandidate::new(id).help(Some(crate::ui::escape(&subject).into_owned().into()))
+    };
+    known().unwrap_or_default().into_iter().map(candidate).collect()
+}
+
+/// What a fork can begin with.
+pub(super) fn kept() -> Vec<CompletionCandidate> {
+    checkpoints().into_iter().chain(commits()).collect()
+}
+
+/// Everything that is a state: sessions, checkpoints, commits, and the newest revisions of sources.
 pub(super) fn all_states() -> Vec<CompletionCandidate> {
     let mut all = sessions();
     all.extend(states());
     all
 }
 
-/// States that stay: checkpoints, and the newest revisions of sources.
+/// States that stay: checkpoints, commits, and the newest revisions of sources.
 pub(super) fn states() -> Vec<CompletionCandidate> {
-    let mut all = checkpoints();
+    let mut all = kept();
     all.extend(sources());
     all
 }
@@ -54,9 +68,9 @@ fn config() -> Option<Config> {
     Config::load(&Env::of_process(), &cwd, &Flags::default()).ok()
 }
 
-/// Names of sessions and sources, for the shell.
+/// What can have tags, for the shell.
 pub(super) fn tagged() -> Vec<CompletionCandidate> {
-    sessions().into_iter().chain(sources()).collect()
+    sessions().into_iter().chain(sources()).chain(commits()).collect()
 }
 
 /// Names in the trash, for the shell.

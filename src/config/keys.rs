@@ -18,6 +18,11 @@ pub const KEYS: &[Key] = &[
     Key { name: "ui.color", default: "auto", about: "colours: auto, always or never" },
     Key { name: "ui.pager", default: "", about: "command that long output goes through; `never` for none" },
     Key { name: "diff.tool", default: "", about: "command that `diff --tool` runs with two files, or two directories" },
+    Key {
+        name: "ui.editor",
+        default: "",
+        about: "command that messages are written with; else VISUAL or EDITOR, or vi",
+    },
     Key { name: "cache.memory_mib", default: "64", about: "memory of a mount process for what it read, in MiB" },
     Key {
         name: "retention.expired_days",

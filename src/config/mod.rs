@@ -149,6 +149,8 @@ pub struct Config {
     pub session: Option<String>,
     /// When to use colours.
     pub color: ColorChoice,
+    /// The command line of the editor for messages.
+    pub editor: String,
     /// The pager's command line; `None`: no pager.
     pub pager: Option<String>,
     /// Command line of a program that shows two files or directories side by side.
@@ -186,6 +188,7 @@ impl Config {
             actor,
             session: env.text("AETHER_SESSION"),
             color: color(setting("ui.color"), env)?,
+            editor: editor(env, text("ui.editor")),
             pager: pager(flags, text("ui.pager").or_else(|| env.text("PAGER"))),
             diff_tool: text("diff.tool"),
             cache_bytes: mib("cache.memory_mib")?,
@@ -242,6 +245,12 @@ fn color(setting: &Setting, env: &Env) -> Result<ColorChoice, Error> {
         "auto" => Ok(ColorChoice::Auto),
         other => Err(bad(setting, format!("`{other}` is not `auto`, `always` or `never`"))),
     }
+}
+
+/// As git chooses: a terminal that can do little gets no full-screen editor, but `EDITOR` all the same.
+fn editor(env: &Env, wanted: Option<String>) -> String {
+    let visual = || env.text("VISUAL").filter(|_| env.text("TERM").is_some_and(|term| term != "dumb"));
+    wanted.or_else(visual).or_else(|| env.text("EDITOR")).unwrap_or_else(|| "vi".into())
 }
 
 fn pager(flags: &Flags, wanted: Option<String>) -> Option<String> {

@@ -13,6 +13,7 @@ use super::gate::GateError;
 use super::import::ImportError;
 use super::live::LiveError;
 use super::merge::MergeError;
+use super::outcome::OutcomeError;
 
 /// What went wrong, coarsely. The exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,9 @@ pub enum Error {
     /// The cache, a lock, the bus or health refuses.
     #[error(transparent)]
     Coordination(#[from] CoordinationError),
+    /// What came of a session cannot be kept or handed on.
+    #[error(transparent)]
+    Outcome(#[from] OutcomeError),
     /// The source came from nowhere that it could be imported from again.
     #[error("source `{name}` has no origin to import again")]
     NoOrigin {
@@ -267,7 +271,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Names in a sentence: at most five, then how many more.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     let noun = if names.len() == 1 { "session" } else { "sessions" };
@@ -301,6 +305,7 @@ impl Error {
             Self::Merge(error) => error.kind(),
             Self::Gate(error) => error.kind(),
             Self::Coordination(error) => error.kind(),
+            Self::Outcome(error) => error.kind(),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
@@ -324,6 +329,7 @@ impl Error {
             Self::Merge(error) => error.code(),
             Self::Gate(error) => error.code(),
             Self::Coordination(error) => error.code(),
+            Self::Outcome(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::NoOrigin { .. } => "no-origin",
             Self::NotForKind { .. } => "not-for-kind",
@@ -421,6 +427,7 @@ impl Error {
             Self::Merge(error) => error.hints(),
             Self::Gate(error) => error.hints(),
             Self::Coordination(error) => error.hints(),
+            Self::Outcome(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],

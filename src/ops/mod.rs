@@ -11,6 +11,8 @@ pub mod changes;
 pub mod checkpoint_create;
 pub mod checkpoint_list;
 pub mod checkpoint_restore;
+pub mod commit_create;
+pub mod commit_list;
 pub mod context;
 pub mod coordination;
 pub mod demo;
@@ -27,6 +29,7 @@ pub mod merge;
 pub mod mounts;
 pub mod names;
 pub mod op_log;
+pub mod outcome;
 mod parallel;
 pub mod path_log;
 pub mod retention;
@@ -66,8 +69,8 @@ pub mod trial;
 pub mod undo;
 
 pub use crate::catalog::{
-    Base, Checkpoint, CheckpointKind, ConflictRow, Event, EventFilter, ImportSettings, Merge, NewSource, ObjectType,
-    Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
+    Base, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, ImportSettings, Merge, NewSource,
+    ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
 };
 pub use context::Context;
 pub use error::{Error, Kind, Result};

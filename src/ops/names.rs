@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::catalog::{self, Catalog, Checkpoint, ObjectType, Revision, Session, Source, View};
+use crate::catalog::{self, Catalog, Checkpoint, Commit, ObjectType, Revision, Session, Source, View};
 use crate::model::RootId;
 
 use super::Error;
@@ -64,6 +64,16 @@ pub fn known_checkpoints(data_dir: &Path) -> Result<Vec<(String, String)>> {
     Ok(known)
 }
 
+/// The commits that there are, newest first, with the first line of each; none where nothing was ever set up.
+///
+/// # Errors
+/// What the catalog says.
+pub fn known_commits(data_dir: &Path) -> Result<Vec<(String, String)>> {
+    let Some(catalog) = Catalog::open_existing(data_dir)? else { return Ok(Vec::new()) };
+    let commits = catalog.view().commits()?.into_iter();
+    Ok(commits.map(|commit| (commit.id.clone(), commit.subject().to_owned())).collect())
+}
+
 /// The names of what is in the trash, sorted.
 ///
 /// # Errors
@@ -105,6 +115,8 @@ pub enum Named {
     Checkpoint(Session, Checkpoint),
     /// A revision of a source.
     Revision(Source, Revision),
+    /// What came of a session.
+    Commit(Commit),
 }
 
 impl Named {
@@ -115,6 +127,7 @@ impl Named {
             Self::Session(session) => session.name.clone(),
             Self::Checkpoint(session, checkpoint) => format!("{}@{}", session.name, checkpoint.number),
             Self::Revision(source, revision) => format!("{}@{}", source.name, revision.number),
+            Self::Commit(commit) => commit.id.clone(),
         }
     }
 
@@ -125,6 +138,7 @@ impl Named {
             Self::Session(session) => session.id.clone(),
             Self::Checkpoint(_, checkpoint) => checkpoint.id.clone(),
             Self::Revision(source, revision) => format!("{}@{}", source.id, revision.number),
+            Self::Commit(commit) => commit.id.clone(),
         }
     }
 
@@ -134,6 +148,7 @@ impl Named {
         match self {
             Self::Session(session) | Self::Checkpoint(session, _) => session.base.source.as_deref(),
             Self::Revision(source, _) => Some(&source.id),
+            Self::Commit(commit) => commit.source.as_deref(),
         }
     }
 
@@ -144,12 +159,13 @@ impl Named {
             Self::Session(_) => None,
             Self::Checkpoint(_, checkpoint) => Some(checkpoint.root),
             Self::Revision(_, revision) => Some(revision.root),
+            Self::Commit(commit) => Some(commit.root),
         }
     }
 }
 
 /// The tree that a text stands for: `S@3` or `S@name` a checkpoint of session `S`, `@3` one of the session `current`, an
-/// id one too; `web@3` a revision of source `web`; a name alone the session of that name, else the newest revision of
+/// id one too; `o-…` a commit; `web@3` a revision of source `web`; a name alone the session of that name, else the newest revision of
 /// the source.
 ///
 /// # Errors
@@ -188,6 +204,9 @@ fn resolve_alone(view: View<'_>, text: &str) -> Result<Named> {
     {
         return Ok(Named::Checkpoint(view.session(&checkpoint.session)?, checkpoint));
     }
+    if means_commit(view, text)? {
+        return Ok(Named::Commit(view.commit(text)?));
+    }
     match view.session(text) {
         Ok(session) => Ok(Named::Session(session)),
         Err(error @ catalog::Error::NotFound { .. }) => match resolve_revision(view, text) {
@@ -199,6 +218,15 @@ fn resolve_alone(view: View<'_>, text: &str) -> Result<Named> {
     }
 }
 
+/// Whether a text speaks of a commit. A session or a source may have a name that begins like the id of one.
+///
+/// # Errors
+/// What the catalog says.
+pub fn means_commit(view: View<'_>, text: &str) -> Result<bool> {
+    let is_name = |kind| view.name_is_taken(kind, text);
+    Ok(text.starts_with("o-") && !is_name(ObjectType::Session)? && !is_name(ObjectType::Source)?)
+}
+
 /// The checkpoint that a text stands for, as [`resolve`] reads it.
 ///
 /// # Errors
@@ -206,7 +234,9 @@ fn resolve_alone(view: View<'_>, text: &str) -> Result<Named> {
 pub fn resolve_checkpoint(view: View<'_>, text: &str, current: Option<&Session>) -> Result<(Session, Checkpoint)> {
     match resolve(view, text, current)? {
         Named::Checkpoint(session, checkpoint) => Ok((session, checkpoint)),
-        Named::Session(_) | Named::Revision(..) => Err(Error::NotACheckpoint { text: text.to_owned() }),
+        Named::Session(_) | Named::Revision(..) | Named::Commit(_) => {
+            Err(Error::NotACheckpoint { text: text.to_owned() })
+        }
     }
 }
 

@@ -4,10 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalog::{Checkpoint, Session};
+use crate::catalog::{Checkpoint, Commit, Session};
 use crate::model::{BytePath, ChangeSetHash};
 
-use super::Context;
 use super::changes::{Change, FileDiff, PatchError, Scope, Sides, change_set_hash, changes, patch, visible};
 use super::error::Result;
 use super::import::ImportError;
@@ -15,6 +14,7 @@ use super::live::LiveError;
 use super::names::{self, Named};
 use super::rules::Globs;
 use super::states::{self, StateView};
+use super::{Context, Error, blank};
 
 /// What to compare.
 #[derive(Clone, Debug, Default)]
@@ -78,8 +78,8 @@ fn newest_revision(cx: &mut Context, session: &Session) -> Result<Option<u64>> {
     Ok(source.map(|source| view.revision(&source, None)).transpose()?.map(|revision| revision.number))
 }
 
-/// Compares any two states. Without the second one, a session is compared with what it stands on, a checkpoint with its
-/// session as it is now, and a revision with the current session.
+/// Compares any two states. Without the second one, a session is compared with what it stands on, a checkpoint or commit
+/// with its session as it is now, and a revision (or a commit whose session is gone) with the current session.
 ///
 /// # Errors
 /// What was named is not there, or cannot be read.
@@ -92,6 +92,10 @@ pub fn between(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) ->
             return Ok(run(cx, &request)?.compared);
         }
         (None, Named::Checkpoint(session, _)) => Named::Session(session.clone()),
+        (None, Named::Commit(commit)) => match cx.catalog()?.view().session(&commit.session) {
+            Ok(session) => Named::Session(session),
+            Err(_) => Named::Session(cx.resolve_session(None)?),
+        },
         (None, Named::Revision(..)) => Named::Session(cx.resolve_session(None)?),
     };
     let scope = scope(cx, request.all, b.source().or(a.source()))?;
@@ -125,6 +129,21 @@ pub fn of_revisions(cx: &mut Context, a: &str, b: Option<&str>, request: &Reques
     compare(old.into(), new.into(), &scope, &request.paths)
 }
 
+/// Compares a commit with the one before it; the first one, and any if `whole`, with what its session stood on.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn of_commit(cx: &mut Context, commit: &Commit, whole: bool, request: &Request) -> Result<Compared> {
+    let parent = match (&commit.parent, whole) {
+        (Some(parent), false) => cx.catalog()?.view().commit_even_deleted(parent)?,
+        _ => None,
+    };
+    let base = parent.map(|parent| parent.root).or(commit.base);
+    let base = base.map_or_else(|| blank::root(cx.store()?, commit.created_ns).map_err(Error::from), Ok)?;
+    let scope = scope(cx, request.all, commit.source.as_deref())?;
+    compare(StateView::frozen(cx, base)?.into(), StateView::frozen(cx, commit.root)?.into(), &scope, &request.paths)
+}
+
 /// Compares a checkpoint with the one before it in its session, or with what the session began with.
 ///
 /// # Errors
@@ -145,7 +164,7 @@ pub fn of_checkpoint(
     compare(old.into(), new.into(), &scope, &request.paths)
 }
 
-fn compare(old: Arc<StateView>, new: Arc<StateView>, scope: &Scope, paths: &[BytePath]) -> Result<Compared> {
+pub(super) fn compare(old: Arc<StateView>, new: Arc<StateView>, scope: &Scope, paths: &[BytePath]) -> Result<Compared> {
     let mut found = changes(&*old, &*new, scope).map_err(LiveError::from)?;
     if !paths.is_empty() {
         found.retain(|change| paths.iter().any(|path| change.path.starts_with(path)));

@@ -1,20 +1,23 @@
 //! Deleting a session.
 
+use crate::catalog::Session;
+
 use super::error::Result;
 use super::gate::{self, Action, Work};
 use super::session_list::{SessionInfo, show};
-use super::{Context, Error, session_status};
+use super::{Context, Error, session_changes, session_status};
 
 /// Moves a session to the trash, with its files. Its name is free at once.
 ///
 /// # Errors
-/// [`Error::Mounted`]; [`Error::HasChanges`] unless `lose_changes`; or it is not there.
+/// [`Error::Mounted`]; [`Error::HasChanges`] unless `lose_changes`, if there are some that are not committed; or it is not
+/// there.
 pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInfo> {
     let info = show(cx, Some(key))?;
     if let Some(at) = info.mounts.first() {
         return Err(Error::Mounted { name: info.session.name, at: at.clone() });
     }
-    if !lose_changes && session_status::has_changes(cx, &info.session)? {
+    if !lose_changes && session_status::has_changes(cx, &info.session)? && !is_committed(cx, &info.session)? {
         return Err(Error::HasChanges { name: info.session.name });
     }
     let pass = gate::pass(cx, Action::Delete, Work::present(&info.session, None))?;
@@ -24,4 +27,12 @@ pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInf
         Ok(tx.delete_session(&session)?)
     })?;
     Ok(info)
+}
+
+/// Whether the last commit of a session has all of its tracked changes.
+fn is_committed(cx: &mut Context, session: &Session) -> Result<bool> {
+    let newest = cx.catalog()?.view().commit_chain(session.head_commit.as_deref())?.into_iter().next();
+    let Some(commit) = newest.filter(|commit| commit.base == session.base.onto) else { return Ok(false) };
+    let request = session_changes::Request { session: Some(session.id.clone()), ..Default::default() };
+    Ok(session_changes::run(cx, &request)?.compared.hash()? == commit.change_set)
 }

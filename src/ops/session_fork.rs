@@ -3,14 +3,15 @@
 //! A fork stands on the sealed tree of its parent, so it is a row in the catalog, whatever the size of the tree. What it
 //! is compared with is what its parent is compared with: it brings all that its parent would bring.
 
-use crate::catalog::{Base, ObjectType, Parent, Session, View};
+use crate::catalog::{Base, Commit, ObjectType, Parent, Session, View};
 use crate::model::RootId;
 use crate::store::Hold;
 
 use super::checkpoint_create::seal_session;
 use super::error::Result;
+use super::outcome::OutcomeError;
 use super::session_list::{SessionInfo, show};
-use super::{Context, Error, names, tags};
+use super::{Context, Error, names, session_create, tags};
 
 /// What to fork.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +20,7 @@ pub struct Request {
     pub session: Option<String>,
     /// The fork's name; with several forks what their names begin with.
     pub name: Option<String>,
-    /// A checkpoint in place of the present state.
+    /// A checkpoint or a commit in place of the present state.
     pub from: Option<String>,
     /// How many forks.
     pub count: u32,
@@ -32,6 +33,7 @@ struct Start {
     parent: Session,
     root: RootId,
     checkpoint: Option<u64>,
+    commit: Option<Commit>,
     hold: Option<Hold>,
 }
 
@@ -49,16 +51,23 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
         let start = start(cx, request)?;
         let made = cx.write(|tx| {
             let parent = tx.view().session(&start.parent.id)?;
-            if start.hold.is_none() && start.checkpoint.is_none() && parent.base.root != Some(start.root) {
+            let is_present = start.checkpoint.is_none() && start.commit.is_none();
+            if start.hold.is_none() && is_present && parent.base.root != Some(start.root) {
                 return Ok(None);
             }
-            let base = Base { root: Some(start.root), ..parent.base.clone() };
+            let base = match &start.commit {
+                Some(commit) => session_create::base_of(commit),
+                None => Base { root: Some(start.root), ..parent.base.clone() },
+            };
+            let head = head(tx.view(), &parent, &start)?;
+            let from = start.commit.as_ref().map(|commit| commit.id.as_str());
             let origin = Parent { session: parent.id.clone(), root: start.root, checkpoint: start.checkpoint };
             let own = tx.view().tags(&parent.id)?;
             let mut made = Vec::new();
             for at in 1..=request.count.max(1) {
                 let name = name(tx.view(), request, &parent.name, at)?;
                 let id = tx.create_session(&name, &base, Some(&origin))?;
+                tx.set_session_commits(&id, head.as_deref(), from)?;
                 for (key, value) in own.iter().chain(given.iter().map(|(key, value)| (key, value))) {
                     tx.set_tag(&id, key, value)?;
                 }
@@ -78,8 +87,11 @@ fn start(cx: &mut Context, request: &Request) -> Result<Start> {
     let Some(from) = &request.from else {
         let parent = cx.resolve_session(request.session.as_deref())?;
         let sealed = seal_session(cx, &parent)?;
-        return Ok(Start { parent, root: sealed.root, checkpoint: None, hold: sealed.hold });
+        return Ok(Start { parent, root: sealed.root, checkpoint: None, commit: None, hold: sealed.hold });
     };
+    if let Some(start) = from_commit(cx, request, from)? {
+        return Ok(start);
+    }
     let is_whole = from.contains('@') || from.starts_with("c-");
     let parent = match (&request.session, is_whole && !from.starts_with('@')) {
         (None, true) => None,
@@ -92,8 +104,43 @@ fn start(cx: &mut Context, request: &Request) -> Result<Start> {
     };
     match parent.filter(|parent| parent.id != owner.id) {
         Some(parent) => Err(Error::OtherSession { text: from.clone(), name: parent.name, owner: owner.name }),
-        None => Ok(Start { parent: owner, root: checkpoint.root, checkpoint: Some(checkpoint.number), hold: None }),
+        None => {
+            let number = Some(checkpoint.number);
+            Ok(Start { parent: owner, root: checkpoint.root, checkpoint: number, commit: None, hold: None })
+        }
     }
+}
+
+/// A fork of what a commit has; its parent is the session that the commit was made in.
+fn from_commit(cx: &mut Context, request: &Request, from: &str) -> Result<Option<Start>> {
+    let given = request.session.as_deref().map(|key| cx.resolve_session(Some(key))).transpose()?;
+    let view = cx.catalog()?.view();
+    // A checkpoint of the session may have a name that begins like the id of a commit.
+    let is_name = given.as_ref().is_some_and(|session| view.checkpoint(session, from).is_ok());
+    if !from.starts_with("o-") || from.contains('@') || is_name {
+        return Ok(None);
+    }
+    let commit = view.commit(from)?;
+    let owner = view
+        .session(&commit.session)
+        .map_err(|_| OutcomeError::SessionGone { id: commit.id.clone(), session: commit.session_name.clone() })?;
+    match given.filter(|session| session.id != owner.id) {
+        Some(session) => Err(Error::OtherSession { text: from.into(), name: session.name, owner: owner.name }),
+        None => {
+            Ok(Some(Start { parent: owner, root: commit.root, checkpoint: None, commit: Some(commit), hold: None }))
+        }
+    }
+}
+
+/// The commit that the next one of a fork follows: the newest that what it begins with is known to have.
+fn head(view: View<'_>, parent: &Session, start: &Start) -> Result<Option<String>> {
+    if let Some(commit) = &start.commit {
+        return Ok(Some(commit.id.clone()));
+    }
+    let Some(number) = start.checkpoint else { return Ok(parent.head_commit.clone()) };
+    let made_ns = view.checkpoint(parent, &number.to_string())?.created_ns;
+    let chain = view.commit_chain(parent.head_commit.as_deref())?;
+    Ok(chain.into_iter().find(|commit| commit.created_ns <= made_ns).map(|commit| commit.id))
 }
 
 /// The name of the fork with this number.

@@ -1,8 +1,8 @@
-//! Where sessions come from: the revisions that they stand on, their checkpoints and forks, as one graph.
+//! Where sessions come from: the revisions that they stand on, their checkpoints, commits and forks, as one graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Checkpoint, Session};
+use crate::catalog::{Checkpoint, Commit, Session};
 
 use super::Context;
 use super::error::Result;
@@ -17,7 +17,7 @@ pub struct Node {
     pub parent: Option<usize>,
 }
 
-/// Sessions, checkpoints and the revisions that sessions stand on; each before the state that it came from, else the
+/// Sessions, checkpoints, commits and the revisions that sessions stand on; each before the state that it came from, else the
 /// newest first.
 ///
 /// # Errors
@@ -32,6 +32,12 @@ pub fn run(cx: &mut Context) -> Result<Vec<Node>> {
             used.insert((source, number));
         }
     }
+    let commits = view.commits()?;
+    for commit in &commits {
+        if let (Some(source), Some(number)) = (&commit.source, commit.revision) {
+            used.insert((source, number));
+        }
+    }
     for source in view.sources()? {
         for revision in view.revisions(&source.id)? {
             if used.contains(&(source.id.as_str(), revision.number)) {
@@ -40,12 +46,20 @@ pub fn run(cx: &mut Context) -> Result<Vec<Node>> {
             }
         }
     }
-    let mut checkpoints: BTreeMap<String, Vec<Checkpoint>> = BTreeMap::new();
+    let mut kept: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
     for checkpoint in view.all_checkpoints()? {
-        checkpoints.entry(checkpoint.session.clone()).or_default().push(checkpoint);
+        kept.entry(checkpoint.session.clone()).or_default().push(Kept::Checkpoint(checkpoint));
     }
+    for commit in commits {
+        kept.entry(commit.session.clone()).or_default().push(Kept::Commit(commit));
+    }
+    kept.values_mut().for_each(|states| states.sort_by_key(Kept::created_ns));
     for session in &sessions {
-        found.session(session, &sessions, &checkpoints);
+        found.session(session, &sessions, &kept);
+    }
+    let is_gone = |id: &&String| !sessions.iter().any(|session| session.id == **id);
+    for states in kept.keys().filter(is_gone).filter_map(|id| kept.get(id)) {
+        found.left_over(states);
     }
     Ok(found.ordered())
 }
@@ -54,7 +68,31 @@ pub fn run(cx: &mut Context) -> Result<Vec<Node>> {
 enum Key {
     Revision(String, u64),
     Checkpoint(String, u64),
+    Commit(String),
     Session(String),
+}
+
+/// A state of a session that was kept.
+#[derive(Clone, Debug)]
+enum Kept {
+    Checkpoint(Checkpoint),
+    Commit(Commit),
+}
+
+impl Kept {
+    fn created_ns(&self) -> i64 {
+        match self {
+            Self::Checkpoint(checkpoint) => checkpoint.created_ns,
+            Self::Commit(commit) => commit.created_ns,
+        }
+    }
+
+    fn key(&self) -> Key {
+        match self {
+            Self::Checkpoint(checkpoint) => Key::Checkpoint(checkpoint.session.clone(), checkpoint.number),
+            Self::Commit(commit) => Key::Commit(commit.id.clone()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -86,16 +124,31 @@ impl Found {
         self.nodes.insert(key, (time_ns, state, parent));
     }
 
-    fn session(&mut self, session: &Session, all: &[Session], checkpoints: &BTreeMap<String, Vec<Checkpoint>>) {
-        let mut parent = origin(session, all, checkpoints);
-        for checkpoint in checkpoints.get(&session.id).into_iter().flatten() {
-            let key = Key::Checkpoint(session.id.clone(), checkpoint.number);
-            let state = Named::Checkpoint(session.clone(), checkpoint.clone());
-            self.nodes.insert(key.clone(), (checkpoint.created_ns, state, parent));
+    fn session(&mut self, session: &Session, all: &[Session], kept: &BTreeMap<String, Vec<Kept>>) {
+        let mut parent = origin(session, all, kept);
+        for state in kept.get(&session.id).into_iter().flatten() {
+            let (key, created_ns) = (state.key(), state.created_ns());
+            let named = match state {
+                Kept::Checkpoint(checkpoint) => Named::Checkpoint(session.clone(), checkpoint.clone()),
+                Kept::Commit(commit) => Named::Commit(commit.clone()),
+            };
+            self.nodes.insert(key.clone(), (created_ns, named, parent));
             parent = Some(key);
         }
         let state = Named::Session(session.clone());
         self.nodes.insert(Key::Session(session.id.clone()), (session.updated_ns, state, parent));
+    }
+
+    /// The commits of a session that is gone.
+    fn left_over(&mut self, states: &[Kept]) {
+        let mut parent = None;
+        for state in states {
+            let Kept::Commit(commit) = state else { continue };
+            let revision = commit.source.clone().zip(commit.revision).map(|(source, at)| Key::Revision(source, at));
+            let before = parent.take().or_else(|| commit.parent.clone().map(Key::Commit)).or(revision);
+            self.nodes.insert(state.key(), (commit.created_ns, Named::Commit(commit.clone()), before));
+            parent = Some(state.key());
+        }
     }
 
     /// Children before parents, else the newest first.
@@ -136,19 +189,26 @@ impl Found {
 }
 
 /// What a session began with, as far as it is still there.
-fn origin(session: &Session, all: &[Session], checkpoints: &BTreeMap<String, Vec<Checkpoint>>) -> Option<Key> {
+fn origin(session: &Session, all: &[Session], kept: &BTreeMap<String, Vec<Kept>>) -> Option<Key> {
+    if let Some(id) = &session.from_commit
+        && kept.values().flatten().any(|state| matches!(state, Kept::Commit(commit) if commit.id == *id))
+    {
+        return Some(Key::Commit(id.clone()));
+    }
     let parent = session.parent.as_ref().and_then(|id| all.iter().find(|other| other.id == *id));
     let Some(parent) = parent else {
         let (source, revision) = (session.base.source.clone()?, session.base.revision?);
         return Some(Key::Revision(source, revision));
     };
-    let was_there = |checkpoint: &&Checkpoint| match session.parent_checkpoint {
-        Some(number) => checkpoint.number <= number,
-        None => checkpoint.created_ns <= session.created_ns,
+    let states = kept.get(&parent.id).into_iter().flatten();
+    let last = match session.parent_checkpoint {
+        Some(number) => {
+            states.rev().find(|state| matches!(state, Kept::Checkpoint(checkpoint) if checkpoint.number <= number))
+        }
+        None => states.rev().find(|state| state.created_ns() <= session.created_ns),
     };
-    let last = checkpoints.get(&parent.id).into_iter().flatten().rfind(was_there);
     match last {
-        Some(checkpoint) => Some(Key::Checkpoint(parent.id.clone(), checkpoint.number)),
-        None => origin(parent, all, checkpoints),
+        Some(state) => Some(state.key()),
+        None => origin(parent, all, kept),
     }
 }

@@ -203,6 +203,7 @@ pub(super) fn frozen_tag(named: &Named) -> Option<String> {
         Named::Session(_) => None,
         Named::Checkpoint(session, checkpoint) => Some(format!("{}@{}", session.id, checkpoint.number)),
         Named::Revision(source, revision) => Some(format!("{}@{}", source.id, revision.number)),
+        Named::Commit(commit) => Some(commit.id.clone()),
     }
 }
 

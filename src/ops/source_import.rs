@@ -201,6 +201,7 @@ fn take_state(cx: &mut Context, named: &Named) -> Result<NewRevision> {
         Named::Session(session) => seal_session(cx, session)?.root,
         Named::Checkpoint(_, checkpoint) => checkpoint.root,
         Named::Revision(_, revision) => revision.root,
+        Named::Commit(commit) => commit.root,
     };
     let totals = cx.store()?.root(root).map_err(LiveError::from)?.totals;
     Ok(NewRevision {

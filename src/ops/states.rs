@@ -1,4 +1,4 @@
-//! Any state that can be named, as a tree to look at: a session as it is, a checkpoint, a revision.
+//! Any state that can be named, as a tree to look at: a session as it is, a checkpoint, a revision, a commit.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ impl StateView {
             Named::Session(session) => Self::session(cx, session),
             Named::Checkpoint(_, checkpoint) => Self::frozen(cx, checkpoint.root),
             Named::Revision(_, revision) => Self::frozen(cx, revision.root),
+            Named::Commit(commit) => Self::frozen(cx, commit.root),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Tags: `key=value` on sessions and sources, and lists filtered by them.
+//! Tags: `key=value` on sessions, sources and commits, and lists filtered by them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::catalog::{ObjectType, Tx, View, check_name};
 
 use super::error::Result;
-use super::{Context, Error};
+use super::{Context, Error, names};
 
 /// The longest value in bytes.
 const MAX_VALUE_BYTES: usize = 1000;
@@ -136,8 +136,9 @@ fn of(cx: &mut Context, kind: ObjectType, id: &str) -> Result<Vec<Tagged>> {
 fn all(view: View<'_>) -> Result<Vec<Tagged>> {
     let sources = view.sources()?.into_iter().map(|source| (ObjectType::Source, source.id, source.name));
     let sessions = view.sessions()?.into_iter().map(|session| (ObjectType::Session, session.id, session.name));
+    let commits = view.commits()?.into_iter().map(|commit| (ObjectType::Commit, commit.id.clone(), commit.id));
     let mut tags = view.all_tags()?;
-    let tagged = sources.chain(sessions).flat_map(|(kind, id, name)| {
+    let tagged = sources.chain(sessions).chain(commits).flat_map(|(kind, id, name)| {
         let own = tags.remove(&id).unwrap_or_default().into_iter();
         own.map(move |(key, value)| Tagged { kind, id: id.clone(), name: name.clone(), key, value })
     });
@@ -153,6 +154,9 @@ fn resolve(cx: &mut Context, target: &Target) -> Result<(ObjectType, String)> {
         return Ok((ObjectType::Session, cx.resolve_session(None)?.id));
     }
     let view = cx.catalog()?.view();
+    if names::means_commit(view, &target.key)? {
+        return Ok((ObjectType::Commit, view.commit(&target.key)?.id));
+    }
     let source = view.source(&target.key);
     match (view.session(&target.key), source) {
         (Ok(_), Ok(_)) => Err(Error::TwoKinds { key: target.key.clone() }),

@@ -45,7 +45,7 @@ pub fn restore(cx: &mut Context, key: &str, name: Option<&str>) -> Result<Trashe
     cx.write(|tx| {
         let mut found = tx.view().trashed(key)?;
         tx.take_from_trash(&found, name)?;
-        if let Some(name) = name.filter(|_| found.kind != ObjectType::Checkpoint) {
+        if let Some(name) = name.filter(|_| matches!(found.kind, ObjectType::Source | ObjectType::Session)) {
             name.clone_into(&mut found.name);
         }
         Ok(found)

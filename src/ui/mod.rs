@@ -9,6 +9,7 @@
 //! in the string and stand in hexadecimal in a second field with `_hex` behind its name.
 
 mod ask;
+mod editor;
 mod failure;
 mod format;
 mod graph;
@@ -275,6 +276,15 @@ impl Ui {
     #[must_use]
     pub fn can_ask(&self) -> bool {
         !self.options.json && self.stderr_is_terminal && io::stdin().is_terminal()
+    }
+
+    /// Has a text edited: writes it to `file`, runs `editor` (a command line, as a shell reads it) on that, and returns
+    /// what is in the file then. The file is removed.
+    ///
+    /// # Errors
+    /// The file cannot be written or read, or the editor does not end well.
+    pub fn edit(&self, editor: &str, file: &std::path::Path, text: &str) -> io::Result<Vec<u8>> {
+        editor::edit(editor, file, text)
     }
 
     /// Asks a yes-or-no question; anything but `y` or `yes` is no. Without somebody to ask the answer is no.

@@ -60,6 +60,13 @@ fn every_example_works() {
                  git config user.email ann@example.org; git commit -q --allow-empty -m one; git tag v1.2");
         }
         for (number, example) in examples(&command).into_iter().enumerate() {
+            if name.starts_with("aether commit") || example.contains("commit") {
+                if skip_fuse {
+                    continue;
+                }
+                world.ok(["run", "fix-login", "--", "sh", "-c", &format!("echo {number} >made-{number}")]);
+                world.ok(["commit", "fix-login", "-m", "One more"]);
+            }
             let needs_conflict = name.starts_with("aether conflict") || example.contains("merge --abort");
             if needs_conflict && !skip_fuse {
                 // Each finds a conflict of its own: the one before may have resolved it.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod cache;
+mod commits;
 mod configuration;
 mod diffs;
 mod events;

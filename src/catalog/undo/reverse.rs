@@ -46,7 +46,9 @@ impl Tx<'_> {
             let Some(id) = change.id().or_else(|| owner().and_then(text)) else { continue };
             let object = match change.table.as_str() {
                 "revision" => "source",
+                "outcome" => "commit",
                 "tag" if id.starts_with("b-") => "source",
+                "tag" if id.starts_with("o-") => "commit",
                 "tag" => "session",
                 table => table,
             };
@@ -216,6 +218,7 @@ impl Reverse<'_, '_> {
                 let name: Option<String> = self.view().row(sql, [id], |row| row.get(0))?;
                 format!("checkpoint `{}`", name.unwrap_or_else(|| id.to_owned()))
             }
+            ("outcome", _) => format!("commit `{id}`"),
             ("tag", Some(key)) => format!("tag `{}`", text(key).unwrap_or_default()),
             (table, _) => format!("{table} `{id}`"),
         })

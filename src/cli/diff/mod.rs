@@ -14,8 +14,8 @@ pub(super) use form::{Form, letter_and_path, show_stat};
 /// Show what a session changed, or how any two states differ
 ///
 /// Compares the session, mounted or not, with the revision that it stands on. With two states, each a session, a
-/// checkpoint (`SESSION@NUMBER`) or a revision (`SOURCE@NUMBER`), compares these; with a checkpoint alone, that with its
-/// session as it is now. Scratch paths (`.git`, and what the tree's `.gitignore` files ignore) are left out unless
+/// checkpoint (`SESSION@NUMBER`), a commit or a revision (`SOURCE@NUMBER`), compares these; with a checkpoint or a commit
+/// alone, that with its session as it is now. Scratch paths (`.git`, and what the tree's `.gitignore` files ignore) are left out unless
 /// `--all` is given.
 ///
 /// A program that reads the output gets a patch, which `git apply` takes, and `patch -p1` but for files that are no text.

@@ -19,7 +19,8 @@ Examples:
   aether session create new-menu --source web
   aether session create --source web@1 --tag team=ui
   aether session create one-off --source web --expires 7d
-  aether session create scratch --empty")]
+  aether session create scratch --empty
+  aether session create again --commit \"$(aether commit list -q | head -n 1)\"")]
 pub(crate) struct Args {
     /// The session's name
     name: Option<String>,
@@ -39,6 +40,9 @@ struct Base {
     /// Stand on a source's newest revision, or with `@` on an older one
     #[arg(long, value_name = "SOURCE[@REVISION]", add = clap_complete::ArgValueCandidates::new(names::sources))]
     source: Option<String>,
+    /// Begin with what a commit has; compared with what that is compared with
+    #[arg(long, value_name = "COMMIT", add = clap_complete::ArgValueCandidates::new(names::commits))]
+    commit: Option<String>,
     /// Begin with nothing
     #[arg(long)]
     empty: bool,
@@ -49,7 +53,11 @@ impl Run for Args {
         let tags: Vec<_> = self.tags.iter().map(|text| tags::parse(text)).collect::<Result<_, _>>()?;
         let expires_ns = self.expires.map(|text| expiry(cx, &text)).transpose()?.flatten();
         let with = With { tags, expires_ns };
-        let from = self.base.source.map_or(From::Empty, From::Source);
+        let from = match (self.base.source, self.base.commit) {
+            (Some(source), _) => From::Source(source),
+            (None, Some(commit)) => From::Commit(commit),
+            (None, None) => From::Empty,
+        };
         let info = session_create::run(&mut cx.ops, self.name.as_deref(), &from, &with)?;
         cx.ui.show(&SessionView::new(&info, SessionAction::Created))?;
         Ok(Exit::DONE)

@@ -28,8 +28,8 @@ pub(crate) struct Args {
     session: Option<String>,
     /// The name of the fork
     name: Option<String>,
-    /// A checkpoint to begin with: `SESSION@NUMBER`, or the number or name of one of the session
-    #[arg(long, value_name = "CHECKPOINT", add = clap_complete::ArgValueCandidates::new(names::checkpoints))]
+    /// What to begin with: a checkpoint `SESSION@NUMBER`, the number or name of one of the session, or a commit
+    #[arg(long, value_name = "STATE", add = clap_complete::ArgValueCandidates::new(names::kept))]
     from: Option<String>,
     /// Make several, with numbers behind their names
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]

@@ -15,8 +15,8 @@ use crate::ui::view::MountedView;
 /// Mount a session
 ///
 /// The session is served by a process of its own in the background, until it is unmounted. Without a directory it is
-/// mounted below the runtime directory, and the path is printed. With `--at`, a checkpoint or a revision is mounted
-/// read-only, any number at once; then a single argument is the directory.
+/// mounted below the runtime directory, and the path is printed. With `--at`, a checkpoint, a commit or a revision is
+/// mounted read-only, any number at once; then a single argument is the directory.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,8 @@ pub(crate) struct Args {
     /// Where to mount it; made if it is missing
     #[arg(value_hint = clap::ValueHint::DirPath)]
     dir: Option<PathBuf>,
-    /// Mount a state that stays: a checkpoint `SESSION@NUMBER`, `@NUMBER` one of the session, or a revision `SOURCE@NUMBER`
+    /// Mount a state that stays: a checkpoint `SESSION@NUMBER`, `@NUMBER` one of the session, a commit, or a revision
+    /// `SOURCE@NUMBER`
     #[arg(long, value_name = "STATE", add = clap_complete::ArgValueCandidates::new(names::states))]
     at: Option<String>,
     /// Refuse changes

@@ -8,7 +8,7 @@ mod error;
 
 use std::fmt;
 
-use crate::catalog::{Session, Status, View};
+use crate::catalog::{Commit, Session, Status, View};
 use crate::model::RootId;
 
 use super::Context;
@@ -97,6 +97,19 @@ impl Work {
             onto: session.base.onto,
             root,
             is_present: true,
+        }
+    }
+
+    /// What was committed.
+    #[must_use]
+    pub fn committed(commit: &Commit) -> Self {
+        Self {
+            session: commit.session.clone(),
+            name: commit.session_name.clone(),
+            source: commit.source.clone(),
+            onto: commit.base,
+            root: Some(commit.root),
+            is_present: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! From what a merge says is to happen to the tree that comes of it.
 //!
 //! A file of ours keeps its number, and its times as far as its content stays. What is new or changed has the time of
-//! the merge: build tools must see that it is newer than what they made of the one before. A file with more than one name
+//! the merge: build tools must see that it is newer than what they made of the one before ([`Times`]). A file with more than one name
 //! that changes under one of them becomes a file of its own there, as with git.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,16 +14,25 @@ use crate::store::{Store, StoreError, Writer};
 
 use super::edit::{Edits, Put, edit, paths_of};
 
+/// Which time is that of the content of what is new or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ops) enum Times {
+    /// That of the merge: theirs may be older than what was built of ours.
+    Now,
+    /// Its own, because it was written on top of ours.
+    Own,
+}
+
 /// Stores the merged tree; nobody has stored its root.
 ///
 /// # Errors
 /// The store cannot be read or written.
-pub(super) fn build(
+pub(in crate::ops) fn build(
     store: &Store,
     writer: &Writer,
     (id, ours): (RootId, &Root),
     merged: &Merged,
-    now: Timestamp,
+    (now, times): (Timestamp, Times),
 ) -> Result<Root> {
     let mut edits = Edits::default();
     let mut links = Links::default();
@@ -36,7 +45,7 @@ pub(super) fn build(
         let was = placed.was.as_ref().map(|was| at(store, id, was)).transpose()?.flatten();
         links.note(was.as_ref());
         links.note(at(store, id, &placed.path)?.as_ref());
-        puts.insert(placed.path.clone(), put_of(placed, was.as_ref(), now));
+        puts.insert(placed.path.clone(), put_of(placed, was.as_ref(), (now, times)));
     }
     let odd = links.break_up(store, ours, merged, &mut puts, now)?;
     for (path, put) in puts {
@@ -55,18 +64,26 @@ fn at(store: &Store, root: RootId, path: &BytePath) -> Result<Option<Entry>> {
     Ok(find_path(store, root, path).map_err(StoreError::from)?)
 }
 
-fn put_of(placed: &Placed, was: Option<&Entry>, now: Timestamp) -> Put {
+fn put_of(placed: &Placed, was: Option<&Entry>, (now, times): (Timestamp, Times)) -> Put {
     let mut entry = placed.entry.clone();
     let Some(was) = was else {
-        return Put { entry, text: placed.text.clone(), keeps_ino: false, whole: false };
+        return Put {
+            entry,
+            text: placed.text.clone(),
+            keeps_ino: false,
+            keeps_times: times == Times::Own,
+            whole: false,
+        };
     };
     (entry.attr.ino, entry.attr.nlink, entry.attr.btime) = (was.attr.ino, was.attr.nlink, was.attr.btime);
-    if is_changed(placed, was) {
+    if is_changed(placed, was) && times == Times::Own {
+        entry.attr.ctime = now;
+    } else if is_changed(placed, was) {
         (entry.attr.mtime, entry.attr.ctime) = (now, now);
     } else {
         (entry.attr.mtime, entry.attr.atime) = (was.attr.mtime, was.attr.atime);
     }
-    Put { entry, text: placed.text.clone(), keeps_ino: true, whole: false }
+    Put { entry, text: placed.text.clone(), keeps_ino: true, keeps_times: true, whole: false }
 }
 
 /// Whether a file's content changes, or a directory's names.
@@ -127,7 +144,7 @@ impl Links {
             for (path, entry) in &left {
                 let mut entry = (*entry).clone();
                 (entry.attr.nlink, entry.attr.ctime) = (nlink, now);
-                puts.insert(path.clone(), Put { entry, text: None, keeps_ino: true, whole: false });
+                puts.insert(path.clone(), Put { entry, text: None, keeps_ino: true, keeps_times: true, whole: false });
             }
             let lost = before - u64::from(nlink);
             odd.extend(names.first().map(|(_, entry)| (entry.clone(), lost - u64::from(nlink == 0))));

@@ -22,6 +22,8 @@ pub(super) struct Put {
     pub(super) text: Option<Vec<u8>>,
     /// Whether it is a file of this tree, and has its number.
     pub(super) keeps_ino: bool,
+    /// Whether it has its times, also if it gets another number.
+    pub(super) keeps_times: bool,
     /// Whether a directory comes with all that is in it; else with what this tree has there.
     pub(super) whole: bool,
 }
@@ -124,7 +126,11 @@ impl Editor<'_> {
         let mut entry = new.entry;
         entry.name = name.clone();
         if !new.keeps_ino {
+            let (mtime, atime) = (entry.attr.mtime, entry.attr.atime);
             entry.attr = self.fresh(entry.attr);
+            if new.keeps_times {
+                (entry.attr.mtime, entry.attr.atime) = (mtime, atime);
+            }
         }
         entry.attr.ctime = self.now;
         let base = there.as_ref().and_then(|there| if let Body::Dir(dir) = there.body { Some(dir) } else { None });

@@ -4,7 +4,7 @@
 //! the states of what was merged into it, up to then; and it has the revision that it stands on, and those before. Of
 //! all that both sides have, the newest is the base of a merge.
 
-use crate::catalog::{Session, View};
+use crate::catalog::{Commit, Session, View};
 use crate::model::RootId;
 use crate::ops::error::Result;
 use crate::ops::names::Named;
@@ -40,6 +40,7 @@ pub(super) fn base(
     let theirs = match theirs {
         Named::Session(session) => had_by_session(view, session, i64::MAX, their_root)?,
         Named::Checkpoint(session, checkpoint) => had_by_session(view, session, checkpoint.created_ns, their_root)?,
+        Named::Commit(commit) => had_by_commit(view, commit)?,
         Named::Revision(source, revision) => {
             vec![Moment { line: Line::Source(source.id.clone()), at_ns: revision.created_ns, root: their_root }]
         }
@@ -61,12 +62,25 @@ fn had_by_session(view: View<'_>, session: &Session, at_ns: i64, root: RootId) -
                 (None, Some(id)) => Line::Source(id),
                 (None, None) => continue,
             };
-            let at_ns = merged_at(view, &line, merge.from.number, merge.created_ns)?;
+            let commit = merge.from.commit.as_deref().map(|id| view.commit_even_deleted(id)).transpose()?.flatten();
+            let at_ns = match commit {
+                Some(commit) => commit.created_ns,
+                None => merged_at(view, &line, merge.from.number, merge.created_ns)?,
+            };
             moments.push(Moment { line, at_ns, root: merge.theirs });
+        }
+        let commit = session.from_commit.as_deref().map(|id| view.commit_even_deleted(id)).transpose()?.flatten();
+        if let Some(commit) = &commit {
+            // What the session has of the one that the commit was made in.
+            let at_ns = commit.created_ns.min(until);
+            moments.push(Moment { line: Line::Session(commit.session.clone()), at_ns, root: commit.root });
         }
         let (Some(parent), Some(root)) = (&session.parent, session.parent_root) else { break };
         let parent_session = view.session_even_deleted(parent)?;
-        until = session.created_ns;
+        until = match &commit {
+            Some(commit) if commit.session == *parent => commit.created_ns,
+            _ => session.created_ns,
+        };
         if let (Some(number), Some(parent)) = (session.parent_checkpoint, &parent_session) {
             let checkpoint = view.checkpoint(parent, &number.to_string());
             until = checkpoint.map_or(until, |checkpoint| checkpoint.created_ns);
@@ -76,6 +90,21 @@ fn had_by_session(view: View<'_>, session: &Session, at_ns: i64, root: RootId) -
             Some(parent) => session = parent,
             None => break,
         }
+    }
+    Ok(moments)
+}
+
+/// What a commit has: the states of its session up to then, as far as it is known, and what that stood on.
+fn had_by_commit(view: View<'_>, commit: &Commit) -> Result<Vec<Moment>> {
+    let mut moments = match view.session_even_deleted(&commit.session)? {
+        Some(session) => had_by_session(view, &session, commit.created_ns, commit.root)?,
+        None => {
+            vec![Moment { line: Line::Session(commit.session.clone()), at_ns: commit.created_ns, root: commit.root }]
+        }
+    };
+    if let (Some(source), Some(number), Some(root)) = (&commit.source, commit.revision, commit.base) {
+        let at_ns = revision_at(view, source, number)?.unwrap_or(i64::MIN);
+        moments.push(Moment { line: Line::Source(source.clone()), at_ns, root });
     }
     Ok(moments)
 }

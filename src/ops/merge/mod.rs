@@ -1,6 +1,6 @@
 //! Merging: what others did since they and a session parted comes into the session.
 
-mod build;
+pub(super) mod build;
 mod edit;
 mod error;
 mod hold;
@@ -23,6 +23,7 @@ use super::session_archive::refuse_archived;
 use super::session_changes::scope;
 use super::{Context, Error, blank, lock};
 
+use build::Times;
 pub use error::MergeError;
 use hold::{Change, Held};
 pub use resolve::{How, OpenMerge, Resolved, Side, Sides, abort, conflicts, resolve, sides};
@@ -31,7 +32,7 @@ use trees::{StoreTrees, root as root_of};
 /// What to merge into what.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// A session, a checkpoint or a revision.
+    /// A session, a checkpoint, a commit or a revision.
     pub from: String,
     /// The session; the current one if not given.
     pub into: Option<String>,
@@ -111,6 +112,7 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, mut way: Way) -> Resu
         Named::Session(session) => seal_session(cx, session)?.root,
         Named::Checkpoint(_, checkpoint) => checkpoint.root,
         Named::Revision(_, revision) => revision.root,
+        Named::Commit(commit) => commit.root,
     };
     if way.dry_run {
         let ours = seal_session(cx, &into)?.root;
@@ -147,6 +149,7 @@ fn pass(cx: &mut Context, from: &Named, theirs: RootId) -> Result<Option<Pass>> 
     let work = match from {
         Named::Session(session) => Work::present(session, Some(theirs)),
         Named::Checkpoint(session, _) => Work::earlier(session, theirs),
+        Named::Commit(commit) => Work::committed(commit),
         Named::Revision(..) => return Ok(None),
     };
     gate::pass(cx, Action::Merge, work).map(Some)
@@ -216,7 +219,13 @@ fn build(
         true => sides.ours,
         false => {
             let root = root_of(&store, sides.ours)?;
-            writer.put_root(&build::build(&store, &writer, (sides.ours, &root), &sides.merged, now(cx))?)?
+            writer.put_root(&build::build(
+                &store,
+                &writer,
+                (sides.ours, &root),
+                &sides.merged,
+                (now(cx), Times::Now),
+            )?)?
         }
     };
     writer.finish()?;
@@ -291,7 +300,8 @@ fn labels(into: &Session, from: &Named) -> Labels {
     Labels { ours: into.name.clone().into_bytes(), base: b"base".to_vec(), theirs: from.name().into_bytes() }
 }
 
-fn now(cx: &Context) -> Timestamp {
+/// The time of the command, as trees have it.
+pub(super) fn now(cx: &Context) -> Timestamp {
     let now = cx.now_ns;
     Timestamp::new(now.div_euclid(1_000_000_000), now.rem_euclid(1_000_000_000) as u32)
 }
@@ -299,7 +309,7 @@ fn now(cx: &Context) -> Timestamp {
 fn revision_of(from: &Named) -> Option<u64> {
     match from {
         Named::Revision(_, revision) => Some(revision.number),
-        Named::Session(_) | Named::Checkpoint(..) => None,
+        Named::Session(_) | Named::Checkpoint(..) | Named::Commit(_) => None,
     }
 }
 
@@ -310,6 +320,10 @@ fn merged_from(from: &Named) -> MergedFrom {
         Named::Checkpoint(session, checkpoint) => {
             let (session, number) = (Some(session.id.clone()), Some(checkpoint.number));
             MergedFrom { session, number, name, ..MergedFrom::default() }
+        }
+        Named::Commit(commit) => {
+            let (session, commit) = (Some(commit.session.clone()), Some(commit.id.clone()));
+            MergedFrom { session, commit, name, ..MergedFrom::default() }
         }
         Named::Revision(source, revision) => {
             let (source, number) = (Some(source.id.clone()), Some(revision.number));

@@ -278,7 +278,7 @@ impl Work<'_> {
         } else {
             edits.remove(path)?;
         }
-        edits.put(path, Put { entry, text, keeps_ino: same_file.is_some(), whole: true })?;
+        edits.put(path, Put { entry, text, keeps_ino: same_file.is_some(), keeps_times: false, whole: true })?;
         Ok(vec![path.clone()])
     }
 
@@ -292,7 +292,7 @@ impl Work<'_> {
                     let theirs = at(&self.desk.store, self.desk.merge.theirs, &dir)?;
                     let known = theirs.filter(|entry| entry.attr.kind == Kind::Dir);
                     let entry = known.unwrap_or_else(|| super::edit::new_dir(self.now));
-                    edits.put(&dir, Put { entry, text: None, keeps_ino: false, whole: false })?;
+                    edits.put(&dir, Put { entry, text: None, keeps_ino: false, keeps_times: false, whole: false })?;
                 }
             }
             above = dir.parent();

@@ -78,6 +78,12 @@ impl ChangeView {
         Self { lines: Some(Lines { binary, added, deleted }), ..Self::new(file.change) }
     }
 
+    /// A letter and the path, as a line of a list.
+    pub(super) fn line(&self, page: &mut Page) {
+        page.put(Paint::Plain, "  ").put(self.paint(), &self.status.to_string());
+        page.put(Paint::Plain, &format!(" {}", self.name())).end();
+    }
+
     fn paint(&self) -> Paint {
         match self.status {
             'A' => Paint::Good,
@@ -270,9 +276,6 @@ impl View for StatusView {
             1 => page.line("1 path changed:"),
             count => page.line(&format!("{count} paths changed:")),
         }
-        for change in &self.changes {
-            page.put(Paint::Plain, "  ").put(change.paint(), &change.status.to_string());
-            page.put(Paint::Plain, &format!(" {}", change.name())).end();
-        }
+        self.changes.iter().for_each(|change| change.line(page));
     }
 }

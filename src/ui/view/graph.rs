@@ -39,6 +39,7 @@ impl GraphView {
                     let message = if checkpoint.message.is_empty() { named } else { checkpoint.message.clone() };
                     (checkpoint.id.clone(), "checkpoint", message, checkpoint.created_ns)
                 }
+                Named::Commit(commit) => (commit.id.clone(), "commit", commit.message.clone(), commit.created_ns),
                 Named::Revision(source, revision) => {
                     (source.id.clone(), "revision", String::new(), revision.created_ns)
                 }

@@ -3,6 +3,7 @@
 mod cache;
 mod changes;
 mod checkpoint;
+mod commit;
 mod config;
 mod conflict;
 mod demo;
@@ -30,6 +31,7 @@ use std::path::Path;
 pub use cache::{CacheEntryView, CacheImportedView, CacheRemovedView, CacheSetView, CacheStatsView, CacheValueView};
 pub use changes::{ChangeView, NameStatusView, StatView, StatusView};
 pub use checkpoint::{CheckpointAction, CheckpointView};
+pub use commit::{CommitAction, CommitView, DraftView};
 pub use config::{PathsView, SettingView};
 pub use conflict::{ConflictView, ResolvedView, SidesView};
 pub use demo::StepView;

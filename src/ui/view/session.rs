@@ -42,6 +42,8 @@ pub struct SessionView {
     parent: Option<String>,
     parent_name: Option<String>,
     parent_checkpoint: Option<u64>,
+    from_commit: Option<String>,
+    head_commit: Option<String>,
     #[serde(skip)]
     lineage: Lineage,
     mounts: Vec<MountView>,
@@ -72,6 +74,8 @@ impl SessionView {
             parent: session.parent.clone(),
             parent_name: info.lineage.parent_name.clone(),
             parent_checkpoint: session.parent_checkpoint,
+            from_commit: session.from_commit.clone(),
+            head_commit: session.head_commit.clone(),
             lineage: info.lineage.clone(),
             mounts: info
                 .mounts
@@ -150,6 +154,12 @@ impl View for SessionView {
         page.field("base", &self.base());
         if self.parent.is_some() {
             page.field("parent", &self.parent());
+        }
+        if let Some(commit) = &self.from_commit {
+            page.field("began with", commit);
+        }
+        if let Some(commit) = &self.head_commit {
+            page.field("commit", commit);
         }
         for fork in &self.lineage.forks {
             page.field("fork", fork);

@@ -166,6 +166,10 @@ impl LogView {
                 };
                 ("checkpoint", about, Some(checkpoint.created_ns), Some(checkpoint.actor.clone()))
             }
+            Named::Commit(commit) => {
+                let (message, actor) = (Some(commit.message.clone()), Some(commit.actor.clone()));
+                ("commit", message, Some(commit.created_ns), actor)
+            }
             Named::Revision(_, revision) => ("revision", None, Some(revision.created_ns), Some(revision.actor.clone())),
         };
         let (change, letter) = match entry.change {
