@@ -52,6 +52,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A decision is awaited until which the session must not change.
+    #[error("session `{session}` is frozen until approval `{approval}` is decided")]
+    Frozen {
+        /// The session's name.
+        session: String,
+        /// The id of the approval.
+        approval: String,
+    },
     /// The text cannot be a name.
     #[error("`{name}` cannot be the name of a {kind}: {why}")]
     BadName {

@@ -21,11 +21,13 @@ pub enum ObjectType {
     Checkpoint,
     /// What came of a session, kept for good.
     Commit,
+    /// Whether an action may happen.
+    Approval,
 }
 
 impl ObjectType {
     /// Every type.
-    pub const ALL: [Self; 4] = [Self::Source, Self::Session, Self::Checkpoint, Self::Commit];
+    pub const ALL: [Self; 5] = [Self::Source, Self::Session, Self::Checkpoint, Self::Commit, Self::Approval];
 
     /// Letters that ids begin with, also of types to come, so that a name accepted today is no id tomorrow.
     const LETTERS: &'static [u8] = b"abcehknost";
@@ -39,6 +41,7 @@ impl ObjectType {
             Self::Checkpoint => 'c',
             // An outcome: `c` is taken.
             Self::Commit => 'o',
+            Self::Approval => 'a',
         }
     }
 
@@ -50,6 +53,7 @@ impl ObjectType {
             Self::Session => "session",
             Self::Checkpoint => "checkpoint",
             Self::Commit => "commit",
+            Self::Approval => "approval",
         }
     }
 }

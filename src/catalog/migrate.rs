@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_session_pins.sql"),
     include_str!("migrations/0008_coordination.sql"),
     include_str!("migrations/0009_commits.sql"),
+    include_str!("migrations/0010_approvals.sql"),
 ];
 
 /// The format that this version writes.

@@ -9,6 +9,7 @@
 //! - Times, actors and randomness come from the caller, in an [`Act`].
 //! - SQL stands beside the function that runs it, one file an object.
 
+mod approval;
 mod bus;
 mod cache;
 mod checked;
@@ -43,6 +44,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use crate::model::RootId;
 
+pub use approval::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Verdict};
 pub use bus::{BusFilter, BusLimits, BusMessage, BusStats};
 pub use cache::{CacheCondition, CacheEntry, CacheFilter, CacheSet, CacheStats, NewCacheValue};
 pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};

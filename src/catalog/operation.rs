@@ -92,6 +92,14 @@ impl Tx<'_> {
         self.execute(sql, (self.operation(), note.to_string())).map(drop)
     }
 
+    /// Has undo pass this operation over, as if it had changed nothing.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn pass_over(&self) -> Result<(), Error> {
+        self.execute("DELETE FROM undo_row WHERE operation = ?1", [self.operation()]).map(drop)
+    }
+
     /// Says that this operation cannot be undone, and why, in half a sentence.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ impl ObjectType {
             Self::Checkpoint => "checkpoint",
             // `commit` is a word of SQL.
             Self::Commit => "outcome",
+            Self::Approval => "approval",
         }
     }
 
@@ -23,7 +24,13 @@ impl ObjectType {
         match self {
             Self::Source | Self::Session | Self::Checkpoint => "name",
             Self::Commit => "substr(message, 1, instr(message || char(10), char(10)) - 1)",
+            Self::Approval => "action",
         }
+    }
+
+    /// Whether one that is deleted can be brought back from the trash.
+    pub(super) fn has_trash(self) -> bool {
+        !matches!(self, Self::Approval)
     }
 }
 
@@ -52,9 +59,9 @@ impl View<'_> {
             return Err(not_found());
         }
         // `~` sorts behind every character of an id.
+        let alive = if kind.has_trash() { "AND deleted_ns IS NULL" } else { "" };
         let by_prefix = format!(
-            "SELECT id, coalesce({label}, '') FROM {table} WHERE id >= ?1 AND id < ?1 || '~' AND deleted_ns IS NULL
-             ORDER BY id LIMIT ?2"
+            "SELECT id, coalesce({label}, '') FROM {table} WHERE id >= ?1 AND id < ?1 || '~' {alive} ORDER BY id LIMIT ?2"
         );
         let found: Vec<(String, String)> =
             self.rows(&by_prefix, (key, CANDIDATES), |row| Ok((row.get(0)?, row.get(1)?)))?;

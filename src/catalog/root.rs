@@ -91,6 +91,16 @@ const ROOTS: &[RootColumn] = &[
         sql: "SELECT merge.old_onto_root, session.id, session.name, merge.number, session.deleted_ns
               FROM merge JOIN session ON session.id = merge.session WHERE merge.old_onto_root IS NOT NULL",
     },
+    RootColumn {
+        column: "approval.root",
+        what: "content of an approval",
+        sql: "SELECT root, session, session_name, NULL, NULL FROM approval",
+    },
+    RootColumn {
+        column: "approval.onto_root",
+        what: "base of an approval",
+        sql: "SELECT onto_root, session, session_name, NULL, NULL FROM approval",
+    },
 ];
 
 /// A tree that a row refers to.

@@ -288,8 +288,9 @@ impl Tx<'_> {
     /// `from`; says whether it was. Undo does not put this back.
     ///
     /// # Errors
-    /// What SQLite says.
+    /// [`Error::Frozen`], or what SQLite says.
     pub fn settle_session(&mut self, session: &Session, from: u64, root: RootId) -> Result<bool, Error> {
+        self.view().refuse_frozen(session)?;
         let now = self.act().now_ns;
         let sql = "UPDATE session SET base_root = ?3, delta = delta + 1, updated_ns = ?4 WHERE id = ?1 AND delta = ?2";
         Ok(self.execute(sql, (&session.id, from, &root.0.0[..], now))? > 0)

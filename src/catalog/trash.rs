@@ -24,7 +24,7 @@ impl View<'_> {
     /// What SQLite says.
     pub fn trash(&self) -> Result<Vec<Trashed>, Error> {
         let mut all = Vec::new();
-        for kind in ObjectType::ALL {
+        for kind in ObjectType::ALL.into_iter().filter(|kind| kind.has_trash()) {
             let sql = match kind {
                 // With its session it comes and goes.
                 ObjectType::Checkpoint => "SELECT c.id, s.name || '@' || c.number, c.deleted_ns FROM checkpoint AS c
@@ -78,6 +78,7 @@ impl Tx<'_> {
         match found.kind {
             ObjectType::Checkpoint => return self.take_checkpoint_from_trash(found, name),
             ObjectType::Commit => return self.take_commit_from_trash(found),
+            ObjectType::Approval => return Err(Error::NotInTrash { key: found.id.clone() }),
             ObjectType::Source | ObjectType::Session => {}
         }
         let name = name.unwrap_or(&found.name);

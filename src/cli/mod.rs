@@ -3,6 +3,7 @@
 //! To add a command, write its file and add its line to the list it belongs in (`Command`, or the group's own).
 //! Nothing is decided here that a use case could decide.
 
+mod approval;
 mod bytes;
 mod cache;
 mod cat;
@@ -87,6 +88,7 @@ commands! {
         Update(session::update::Args),
         Conflict(conflict::Args),
         Commit(commit::Args),
+        Approval(approval::Args),
         Restore(checkpoint::restore::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),

@@ -73,6 +73,13 @@ pub(super) fn tagged() -> Vec<CompletionCandidate> {
     sessions().into_iter().chain(sources()).chain(commits()).collect()
 }
 
+/// Approvals that are pending, for the shell, with what is asked.
+pub(super) fn approvals() -> Vec<CompletionCandidate> {
+    let known = || names::pending_approvals(&config()?.paths.data).ok();
+    let candidate = |(id, what): (String, String)| CompletionCandidate::new(id).help(Some(what.into()));
+    known().unwrap_or_default().into_iter().map(candidate).collect()
+}
+
 /// Names in the trash, for the shell.
 pub(super) fn trash() -> Vec<CompletionCandidate> {
     offered(names::trash)

@@ -107,6 +107,7 @@ pub fn to_root(
     reason: &str,
 ) -> Result<(Checkpoint, bool)> {
     refuse_archived(session)?;
+    cx.catalog()?.view().refuse_frozen(session)?;
     let _hold = cx.store()?.hold()?;
     // Before the checkpoint, so that a tree which cannot be had leaves none behind.
     cx.store()?.root(root).map_err(LiveError::from)?;

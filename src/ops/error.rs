@@ -8,6 +8,7 @@ use crate::model::{BytePath, NameError};
 use crate::store::StoreError;
 use crate::{catalog, config};
 
+use super::approval::ApprovalError;
 use super::coordination::CoordinationError;
 use super::gate::GateError;
 use super::import::ImportError;
@@ -54,6 +55,9 @@ pub enum Error {
     /// A merge is refused.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// An approval cannot be asked for, or answered.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// A rule, or somebody's word, stands against an action.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -306,6 +310,7 @@ impl Error {
             Self::Gate(error) => error.kind(),
             Self::Coordination(error) => error.kind(),
             Self::Outcome(error) => error.kind(),
+            Self::Approval(error) => error.kind(),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
@@ -330,6 +335,7 @@ impl Error {
             Self::Gate(error) => error.code(),
             Self::Coordination(error) => error.code(),
             Self::Outcome(error) => error.code(),
+            Self::Approval(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::NoOrigin { .. } => "no-origin",
             Self::NotForKind { .. } => "not-for-kind",
@@ -428,6 +434,7 @@ impl Error {
             Self::Gate(error) => error.hints(),
             Self::Coordination(error) => error.hints(),
             Self::Outcome(error) => error.hints(),
+            Self::Approval(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],
@@ -536,6 +543,7 @@ fn catalog_kind(error: &catalog::Error) -> Kind {
         E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } | E::NoCheckpoint { .. } => Kind::NotFound,
         E::NotInTrash { .. } | E::AmbiguousTrash { .. } => Kind::NotFound,
         E::Exists { .. } | E::NameTaken { .. } => Kind::Conflict,
+        E::Frozen { .. } => Kind::Refused,
         E::Undo(error) => super::undo::kind(error),
         E::BadName { .. } => Kind::Usage,
         E::Busy { .. } => Kind::Busy,
@@ -552,6 +560,7 @@ fn catalog_code(error: &catalog::Error) -> &'static str {
         E::NoRevision { .. } => "no-revision",
         E::NoCheckpoint { .. } => "no-checkpoint",
         E::Exists { .. } | E::NameTaken { .. } => "exists",
+        E::Frozen { .. } => "frozen",
         E::Undo(error) => super::undo::code(error),
         E::BadName { .. } => "bad-name",
         E::Future { .. } => "catalog-from-the-future",
@@ -569,6 +578,7 @@ fn catalog_hints(error: &catalog::Error) -> Vec<String> {
     match error {
         E::Undo(error) => super::undo::hints(error),
         E::NotInTrash { .. } => vec!["`aether trash list` lists what is there".into()],
+        E::Frozen { approval, .. } => vec![format!("`aether approval show {approval}` shows what is asked")],
         E::NameTaken { .. } => vec!["`--name` gives it another".into()],
         E::AmbiguousTrash { .. } => vec!["write the id".into()],
         E::NotFound { kind, .. } => vec![format!("`aether {kind} list` lists what there is")],

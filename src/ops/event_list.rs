@@ -1,20 +1,10 @@
 //! The history: looking at it, and following it.
 
-use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
-
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-
 use crate::catalog::{self, Event, EventFilter, ObjectType};
 
 use super::error::Result;
+use super::wake::Wakes;
 use super::{Context, Error};
-
-/// How long after a write to the log to look again and again. Its bytes come before it counts as written, and whoever
-/// wrote it says so only if it was not killed in between.
-const PATIENCE: [Duration; 4] =
-    [Duration::from_millis(5), Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(3)];
 
 /// A line of the history, and the name of its object, if that is known.
 pub type Named = (Event, Option<String>);
@@ -58,27 +48,13 @@ pub fn follow<E: From<Error>>(
     let data_dir = cx.paths.data.clone();
     let newest = cx.catalog().map_err(E::from)?.view().newest_event().map_err(Error::from)?;
     // Watched before the first look, so that nothing falls between the two.
-    let (watcher, wakes) = watch(&data_dir)?;
+    let mut wakes = Wakes::watch(&data_dir)?;
     if from_now {
         filter.after = newest;
     }
-    let _watching = watcher;
-    let mut patience = [].iter();
     loop {
-        if !show_new(cx, &mut filter, &mut show)? {
+        if !show_new(cx, &mut filter, &mut show)? || !wakes.wait(None) {
             return Ok(());
-        }
-        let heard = match patience.next() {
-            Some(limit) => wakes.recv_timeout(*limit),
-            None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match heard {
-            Ok(()) => {
-                while wakes.try_recv().is_ok() {}
-                patience = PATIENCE.iter();
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }
 }
@@ -101,25 +77,4 @@ fn show_new<E: From<Error>>(
     }
     filter.after = filter.after.max(newest);
     Ok(true)
-}
-
-/// Hears of every change of the catalog's files.
-fn watch(data_dir: &Path) -> Result<(RecommendedWatcher, Receiver<()>)> {
-    let failed = |error: notify::Error| Error::Io {
-        path: data_dir.to_owned(),
-        source: std::io::Error::other(error.to_string()),
-    };
-    let (wake, wakes) = channel();
-    let heard = move |event: notify::Result<notify::Event>| {
-        let is_ours =
-            |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"catalog."));
-        if event.is_ok_and(|event| {
-            !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_ours(path))
-        }) {
-            let _nobody_listens = wake.send(());
-        }
-    };
-    let mut watcher = notify::recommended_watcher(heard).map_err(failed)?;
-    watcher.watch(data_dir, RecursiveMode::NonRecursive).map_err(failed)?;
-    Ok((watcher, wakes))
 }

@@ -3,6 +3,7 @@
 //! A use case takes a [`Context`] and values, does its work in one catalog transaction, and returns a result. It prints
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
+pub mod approval;
 pub mod archive;
 pub mod assemble;
 pub mod blank;
@@ -20,6 +21,7 @@ pub mod diff_tool;
 pub mod doctor;
 mod error;
 pub mod event_list;
+pub mod freeze;
 pub mod gate;
 pub mod git;
 pub mod import;
@@ -67,6 +69,7 @@ pub mod trash;
 pub mod tree_read;
 pub mod trial;
 pub mod undo;
+pub mod wake;
 
 pub use crate::catalog::{
     Base, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, ImportSettings, Merge, NewSource,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::catalog::{self, Catalog, Checkpoint, Commit, ObjectType, Revision, Session, Source, View};
+use crate::catalog::{
+    self, ApprovalFilter, ApprovalState, Catalog, Checkpoint, Commit, ObjectType, Revision, Session, Source, View,
+};
 use crate::model::RootId;
 
 use super::Error;
@@ -72,6 +74,17 @@ pub fn known_commits(data_dir: &Path) -> Result<Vec<(String, String)>> {
     let Some(catalog) = Catalog::open_existing(data_dir)? else { return Ok(Vec::new()) };
     let commits = catalog.view().commits()?.into_iter();
     Ok(commits.map(|commit| (commit.id.clone(), commit.subject().to_owned())).collect())
+}
+
+/// The ids of approvals that are pending, each with what is asked.
+///
+/// # Errors
+/// What the catalog says.
+pub fn pending_approvals(data_dir: &Path) -> Result<Vec<(String, String)>> {
+    let Some(catalog) = Catalog::open_existing(data_dir)? else { return Ok(Vec::new()) };
+    let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
+    let pending = catalog.view().approvals(&filter)?.into_iter();
+    Ok(pending.map(|found| (found.id, format!("{} of {}", found.action, found.session_name))).collect())
 }
 
 /// The names of what is in the trash, sorted.

@@ -14,7 +14,7 @@ use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
 use crate::model::RootId;
 
 use super::error::Result;
-use super::live::{LiveError, SessionBase, What, open_store, open_workspace};
+use super::live::{LiveError, Rows, SessionBase, What, open_store, open_workspace};
 use super::names::{self, Named};
 use super::{Context, Error, blank, session_archive};
 
@@ -96,8 +96,7 @@ pub fn run_here(
     let (spec, name) = prepare(cx, request, server)?;
     let shown = spec.clone();
     let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
-    let open =
-        |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, Some(server.cache_bytes), base_of, fold);
+    let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, Some(server.cache_bytes), ROWS);
     Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
 }
 
@@ -115,7 +114,16 @@ pub fn keep() -> Result<()> {
 /// What went wrong, which the parent has been told too.
 pub fn serve(cache_bytes: u64) -> Result<()> {
     let roles = Roles { exe: daemon::OWN_EXE.into(), keep: vec!["keep".into()], serve: vec!["serve".into()] };
-    Ok(daemon::serve_child(&roles, |spec, opening| open_workspace(spec, opening, Some(cache_bytes), base_of, fold))?)
+    Ok(daemon::serve_child(&roles, |spec, opening| open_workspace(spec, opening, Some(cache_bytes), ROWS))?)
+}
+
+/// The catalog, as a mount process sees it.
+const ROWS: Rows = Rows { base: base_of, is_frozen, fold };
+
+/// Whether a decision about the session is awaited, until which it must not change.
+fn is_frozen(data_dir: &Path, id: &str) -> std::result::Result<bool, Failure> {
+    let approval = Catalog::open(data_dir).and_then(|catalog| catalog.view().freezing(id));
+    Ok(approval.map_err(|error| Failure::new("catalog", error.to_string()))?.is_some())
 }
 
 /// What a session stands on, as the catalog says it at this moment.

@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::catalog::{Operation, Reversal, RowChange, Status, UndoError, View};
 
 use super::error::Result;
-use super::{Context, Error, Kind, mounts};
+use super::{Context, Error, Kind, freeze, mounts};
 
 /// What was undone or redone.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ fn reverse(
     loop {
         let reversal = choose(cx.catalog()?.view())?;
         prepare(cx, &reversal)?;
+        let asked = sessions_asked_about(cx, &reversal)?;
         let done = cx.write(|tx| {
             // Another command may have come in between, and be the newest now.
             if choose(tx.view())? != reversal {
@@ -53,11 +54,21 @@ fn reverse(
             Ok(Some(tx.operation()))
         })?;
         if let Some(operation) = done {
+            asked.iter().try_for_each(|session| freeze::tell(cx, session))?;
             let (info, _) = super::op_log::show(cx, operation)?;
             let (target, _) = super::op_log::show(cx, reversal.target)?;
             return Ok(Undone { target: target.operation, is_redo: reversal.is_redo, operation, events: info.events });
         }
     }
+}
+
+/// The sessions that may be frozen or not afterwards.
+fn sessions_asked_about(cx: &mut Context, reversal: &Reversal) -> Result<Vec<String>> {
+    let changes = cx.catalog()?.view().row_changes(reversal.reversed.seq)?;
+    let ids = changes.iter().filter(|change| change.table == "approval").filter_map(RowChange::id);
+    let view = cx.catalog()?.view();
+    // One that comes back freezes what is mounted by then only if it did before.
+    Ok(ids.filter_map(|id| view.approval(id).ok()).map(|approval| approval.session).collect())
 }
 
 /// What has to be so, or be done, outside of the catalog.

@@ -1,5 +1,6 @@
 //! Tests of the program from the outside: its arguments, output, exit codes.
 
+mod approvals;
 mod archive;
 mod cache;
 mod commits;

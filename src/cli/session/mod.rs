@@ -9,6 +9,7 @@ pub(super) mod fork;
 mod list;
 pub(super) mod mount;
 mod rename;
+mod review;
 pub(super) mod run;
 mod show;
 pub(super) mod status;
@@ -42,6 +43,7 @@ commands! {
         Status(status::Args),
         Fork(fork::Args),
         Rename(rename::Args),
+        Review(review::Args),
         Archive(archive::Args),
         Activate(activate::Args),
         Expire(expire::Args),

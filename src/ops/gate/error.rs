@@ -23,6 +23,34 @@ pub enum GateError {
         /// The session.
         name: String,
     },
+    /// Somebody said no to this very content.
+    #[error("{action} of session `{name}` is refused: approval `{approval}` of this content was denied")]
+    Denied {
+        /// What was to happen.
+        action: Action,
+        /// The session.
+        name: String,
+        /// The approval.
+        approval: String,
+    },
+    /// Nobody answered yet, or not enough did.
+    #[error("{action} of session `{name}` is refused: approval `{approval}` of this content is pending")]
+    Pending {
+        /// What was to happen.
+        action: Action,
+        /// The session.
+        name: String,
+        /// The approval.
+        approval: String,
+    },
+    /// Somebody asked about the content after it was looked at.
+    #[error("{action} of session `{name}` was stopped: an approval was asked for meanwhile")]
+    AskedMeanwhile {
+        /// What was to happen.
+        action: Action,
+        /// The session.
+        name: String,
+    },
 }
 
 impl GateError {
@@ -30,8 +58,8 @@ impl GateError {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::InConflict { .. } => Kind::Conflict,
-            Self::InReview { .. } => Kind::Refused,
+            Self::InConflict { .. } | Self::AskedMeanwhile { .. } => Kind::Conflict,
+            Self::InReview { .. } | Self::Denied { .. } | Self::Pending { .. } => Kind::Refused,
         }
     }
 
@@ -41,6 +69,9 @@ impl GateError {
         match self {
             Self::InConflict { .. } => "in-conflict",
             Self::InReview { .. } => "in-review",
+            Self::Denied { .. } => "denied",
+            Self::Pending { .. } => "approval-pending",
+            Self::AskedMeanwhile { .. } => "asked-meanwhile",
         }
     }
 
@@ -49,7 +80,12 @@ impl GateError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::InConflict { name, .. } => vec![format!("`aether conflict list {name}` lists them")],
-            Self::InReview { .. } => vec!["a decision ends the review".into()],
+            Self::InReview { name, .. } => {
+                vec![format!("`aether approval list --session {name}` shows the review; a decision ends it")]
+            }
+            Self::Denied { approval, .. } => vec![format!("`aether approval show {approval}` shows why")],
+            Self::Pending { approval, .. } => vec![format!("`aether approval wait {approval}` waits for the decision")],
+            Self::AskedMeanwhile { .. } => vec!["try again".into()],
         }
     }
 }

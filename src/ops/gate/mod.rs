@@ -4,16 +4,18 @@
 //! action is about, once that is sealed, and [`Pass::confirm`] in the transaction that makes it happen: what was asked
 //! in between (an approval, a review) holds then. The content is read only if a rule asks about it.
 
+mod content;
 mod error;
 
 use std::fmt;
 
-use crate::catalog::{Commit, Session, Status, View};
+use crate::catalog::{Approval, ApprovalState, Commit, Session, Status, View};
 use crate::model::RootId;
 
 use super::Context;
 use super::error::Result;
 
+pub use content::Content;
 pub use error::GateError;
 
 /// What is to happen to a session's work.
@@ -78,8 +80,10 @@ pub struct Work {
     pub name: String,
     /// The id of the source whose rules hold.
     pub source: Option<String>,
-    /// The tree that it is compared with.
+    /// The tree that it is compared with; `None`: nothing, from when the session was made.
     pub onto: Option<RootId>,
+    /// When the session was made, in nanoseconds since the Unix epoch.
+    pub created_ns: i64,
     /// Its tree; `None`: the session as it is, which is sealed if a rule asks about it.
     pub root: Option<RootId>,
     /// Whether it is the session as it is, and not an earlier state of it.
@@ -95,6 +99,7 @@ impl Work {
             name: session.name.clone(),
             source: session.base.source.clone(),
             onto: session.base.onto,
+            created_ns: session.created_ns,
             root,
             is_present: true,
         }
@@ -108,6 +113,7 @@ impl Work {
             name: commit.session_name.clone(),
             source: commit.source.clone(),
             onto: commit.base,
+            created_ns: commit.created_ns,
             root: Some(commit.root),
             is_present: false,
         }
@@ -126,6 +132,9 @@ impl Work {
 pub struct Pass {
     action: Action,
     work: Work,
+    now_ns: i64,
+    /// The change set, if a rule or a decision speaks of it.
+    content: Option<Content>,
 }
 
 /// Lets an action pass, or says what forbids it.
@@ -133,7 +142,12 @@ pub struct Pass {
 /// # Errors
 /// [`GateError`], or what the catalog says.
 pub fn pass(cx: &mut Context, action: Action, work: Work) -> Result<Pass> {
-    let pass = Pass { action, work };
+    let mut pass = Pass { action, work, now_ns: cx.now_ns, content: None };
+    // What can be refused without reading is.
+    pass.check_status(cx.catalog()?.view())?;
+    if pass.is_asked_about(cx.catalog()?.view())? {
+        pass.content = Some(Content::of(cx, &pass.work)?);
+    }
     pass.confirm(cx.catalog()?.view())?;
     Ok(pass)
 }
@@ -144,16 +158,47 @@ impl Pass {
     /// # Errors
     /// As [`pass`].
     pub fn confirm(&self, view: View<'_>) -> Result<()> {
-        let Some(session) = view.session_even_deleted(&self.work.session)? else { return Ok(()) };
-        self.check_status(session.status)
+        self.check_status(view)?;
+        match &self.content {
+            Some(content) => self.check_approvals(view, content),
+            None if self.is_asked_about(view)? => {
+                let (action, name) = (self.action.clone(), self.work.name.clone());
+                Err(GateError::AskedMeanwhile { action, name }.into())
+            }
+            None => Ok(()),
+        }
     }
 
-    fn check_status(&self, status: Status) -> Result<()> {
+    /// Whether anything depends on the content.
+    fn is_asked_about(&self, view: View<'_>) -> Result<bool> {
+        Ok(view.has_approvals(&self.work.session, self.action.word())?)
+    }
+
+    /// The last word on this content counts.
+    fn check_approvals(&self, view: View<'_>, content: &Content) -> Result<()> {
+        let approvals = view.approvals_of(&self.work.session, self.action.word(), content.hash)?;
+        let is_over = |approval: &Approval| approval.expires_ns.is_some_and(|expires| expires <= self.now_ns);
+        let speaks = |approval: &&Approval| match approval.state {
+            ApprovalState::Granted | ApprovalState::Denied => true,
+            ApprovalState::Pending => !is_over(approval),
+            ApprovalState::Cancelled | ApprovalState::Expired => false,
+        };
+        let Some(last) = approvals.iter().rev().find(speaks) else { return Ok(()) };
+        let (action, name, approval) = (self.action.clone(), self.work.name.clone(), last.id.clone());
+        match last.state {
+            ApprovalState::Denied => Err(GateError::Denied { action, name, approval }.into()),
+            ApprovalState::Pending => Err(GateError::Pending { action, name, approval }.into()),
+            ApprovalState::Granted | ApprovalState::Cancelled | ApprovalState::Expired => Ok(()),
+        }
+    }
+
+    fn check_status(&self, view: View<'_>) -> Result<()> {
         if !(self.action.takes_work() && self.work.is_present) {
             return Ok(());
         }
+        let Some(session) = view.session_even_deleted(&self.work.session)? else { return Ok(()) };
         let (action, name) = (self.action.clone(), self.work.name.clone());
-        match status {
+        match session.status {
             Status::Conflict => Err(GateError::InConflict { action, name }.into()),
             Status::Review => Err(GateError::InReview { action, name }.into()),
             Status::Active | Status::PendingApproval | Status::Archived => Ok(()),
@@ -183,7 +228,8 @@ mod tests {
                     Status::Review if takes_work => Some(Kind::Refused),
                     _ => None,
                 };
-                let confirm = |work| Pass { action: action.clone(), work }.confirm(catalog.view());
+                let confirm =
+                    |work| Pass { action: action.clone(), work, now_ns: 1, content: None }.confirm(catalog.view());
                 let found = confirm(Work::present(&fix, None)).err().map(|error| error.kind());
                 assert_eq!(found, expected, "{action} in {status:?}");
                 let root = RootId(crate::model::ObjectId([1; 32]));

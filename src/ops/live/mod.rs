@@ -15,4 +15,4 @@ pub use open::{OpenSession, Resume, SessionBase, delta_dir, open_session, open_s
 pub use switching::{Outcome, order};
 pub use tree::LiveTree;
 pub use view::SessionView;
-pub use workspace::{SessionWorkspace, What, open_workspace};
+pub use workspace::{Rows, SessionWorkspace, What, open_workspace};

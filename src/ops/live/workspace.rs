@@ -50,6 +50,8 @@ type LiveSnapshot = Snapshot<Store, Delta>;
 /// A session, or a frozen tree, as a mount process serves it.
 pub struct SessionWorkspace {
     served: Served,
+    /// Whether it was mounted so that nothing can be changed.
+    is_read_only: bool,
     fold: Fold,
     gate: Arc<Gate>,
     snapshots: Mutex<Kept>,
@@ -78,7 +80,18 @@ impl std::fmt::Debug for SessionWorkspace {
     }
 }
 
-/// Opens what `spec` names. `base` tells what a session stands on, `fold` that it stands on another tree from then on.
+/// What a mount process asks and tells the catalog about a session, given the data directory and the session's id.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    /// What the session stands on.
+    pub base: fn(&Path, &str) -> Result<SessionBase, Failure>,
+    /// Whether it must not change for now.
+    pub is_frozen: fn(&Path, &str) -> Result<bool, Failure>,
+    /// That it stands on another tree from now on, with an empty delta; says whether it does.
+    pub fold: fn(&Path, &str, &SessionBase, RootId) -> Result<bool, Failure>,
+}
+
+/// Opens what `spec` names.
 ///
 /// # Errors
 /// [`Failure`] when it is damaged, in use, or not there.
@@ -86,8 +99,7 @@ pub fn open_workspace(
     spec: &ServeSpec,
     opening: Opening,
     cache_bytes: Option<u64>,
-    base: impl FnOnce(&Path, &str) -> Result<SessionBase, Failure>,
-    fold: fn(&Path, &str, &SessionBase, RootId) -> Result<bool, Failure>,
+    rows: Rows,
 ) -> Result<SessionWorkspace, Failure> {
     let what: What = serde_json::from_value(spec.what.clone())
         .map_err(|error| Failure::new("spec", format!("what to serve cannot be read: {error}")))?;
@@ -97,7 +109,7 @@ pub fn open_workspace(
     let mut fold_here: Fold = Box::new(|_, _| Ok(false));
     let served = match what {
         What::Session { id } => {
-            let (dir, base) = (&spec.data_dir, || base(&spec.data_dir, &id));
+            let (dir, base) = (&spec.data_dir, || (rows.base)(&spec.data_dir, &id));
             let session = match opening.before.map(|heirlooms| heirlooms.into_iter().next()) {
                 None => open_session(&disk, dir, &id, store, base)?,
                 Some(Some(lock)) => {
@@ -107,10 +119,11 @@ pub fn open_workspace(
                 Some(None) => return Err(Failure::new("spec", "the lock of the session was not kept")),
             };
             session.overlay.begin_connection(opening.connection);
-            session.overlay.set_read_only(spec.options.read_only);
+            let is_frozen = (rows.is_frozen)(&spec.data_dir, &id)?;
+            session.overlay.set_read_only(spec.options.read_only || is_frozen);
             session.keep_up()?;
             let data_dir = spec.data_dir.clone();
-            fold_here = Box::new(move |place, root| fold(&data_dir, &id, place, root));
+            fold_here = Box::new(move |place, root| (rows.fold)(&data_dir, &id, place, root));
             Served::Session(Box::new(session))
         }
         What::Tree { root } => {
@@ -120,7 +133,9 @@ pub fn open_workspace(
             Served::Tree(Arc::new(super::frozen::overlay(store, spec.data_dir.clone(), &root, resumed)))
         }
     };
-    Ok(SessionWorkspace { served, fold: fold_here, gate, snapshots: Mutex::default(), connection: OnceLock::new() })
+    let is_read_only = spec.options.read_only;
+    let (snapshots, connection) = (Mutex::default(), OnceLock::new());
+    Ok(SessionWorkspace { served, is_read_only, fold: fold_here, gate, snapshots, connection })
 }
 
 /// Lets those go first who serve programs: on this thread, to its end. Without the right to do it, nothing is lost.
@@ -153,6 +168,16 @@ impl SessionWorkspace {
         };
         let root = session.seal(step_back)?;
         Ok(Reply::of(json!({ "root": root.0.to_hex() })))
+    }
+
+    /// Refuses changes until a decision, or allows them again.
+    fn freeze(&self, request: &Request) -> Result<Reply, Failure> {
+        let frozen = request.args.get("frozen").and_then(serde_json::Value::as_bool);
+        let frozen = frozen.ok_or_else(|| Failure::new("control-protocol", "`frozen` is missing"))?;
+        if let Served::Session(session) = &self.served {
+            session.overlay.set_read_only(self.is_read_only || frozen);
+        }
+        Ok(Reply::of(json!({})))
     }
 
     /// Makes the session another tree.
@@ -211,6 +236,7 @@ impl Workspace for SessionWorkspace {
             "read" => self.read(&request),
             "seal" => self.seal(),
             "switch" => self.switch(&request),
+            "freeze" => self.freeze(&request),
             verb => Err(Failure::new("control-protocol", format!("`{}` is no request", verb.escape_debug()))),
         }
     }

@@ -127,6 +127,7 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, mut way: Way) -> Resu
         });
     }
     refuse_archived(&into)?;
+    cx.catalog()?.view().refuse_frozen(&into)?;
     way.pass = pass(cx, from, theirs)?;
     let held = Held::take(cx, &into)?;
     let mut ours = held.seal(cx, &into)?;

@@ -1,5 +1,6 @@
 //! One view a result.
 
+mod approval;
 mod cache;
 mod changes;
 mod checkpoint;
@@ -28,6 +29,7 @@ mod verify;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub use approval::{ApprovalAction, ApprovalView};
 pub use cache::{CacheEntryView, CacheImportedView, CacheRemovedView, CacheSetView, CacheStatsView, CacheValueView};
 pub use changes::{ChangeView, NameStatusView, StatView, StatusView};
 pub use checkpoint::{CheckpointAction, CheckpointView};
