@@ -10,6 +10,8 @@ mod bounds;
 mod collecting;
 #[path = "mounted/control.rs"]
 mod control;
+#[path = "mounted/dying.rs"]
+mod dying;
 #[path = "mounted/fixture.rs"]
 mod fixture;
 // The parts of the generator that need no mount are tested in `main`.
@@ -22,6 +24,8 @@ mod generated;
 mod isolation;
 #[path = "mounted/like_a_disk.rs"]
 mod like_a_disk;
+#[path = "mounted/limits.rs"]
+mod limits;
 #[path = "mounted/memory.rs"]
 mod memory;
 #[path = "mounted/places.rs"]

@@ -11,6 +11,7 @@ pub mod control;
 mod answers;
 mod failure;
 mod keeper;
+mod limits;
 mod logger;
 mod path_text;
 mod process;
@@ -26,6 +27,7 @@ mod unmount;
 
 pub use failure::Failure;
 pub use keeper::{OWN_EXE, Roles, keep};
+pub use limits::MemoryLimits;
 pub use process::ProcessId;
 pub use ready::{Announce, Ready};
 pub use registry::{MountRecord, MountState, clean_stale, mount_of, mounts};

@@ -85,7 +85,7 @@ pub(super) fn fresh<W: Workspace>(
                 roles: roles.clone(),
                 spec: spec.clone(),
                 kept: kept(),
-                descriptors: Descriptors { device: second, heirlooms },
+                descriptors: Descriptors { device: second, heirlooms, wire: None },
                 run: run.clone(),
                 record: Arc::clone(&record),
                 suspects: Vec::new(),

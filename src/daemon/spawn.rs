@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
 use super::ready::{MAX_READY_BYTES, Message};
-use super::{Failure, Ready, ServeSpec, logger};
+use super::{Failure, MemoryLimits, Ready, ServeSpec, logger};
 
 /// Starts `exe args…`, which must call [`serve_child`](super::serve_child), and waits until its mount answers.
 ///
@@ -24,6 +24,10 @@ use super::{Failure, Ready, ServeSpec, logger};
 pub fn spawn(exe: &Path, args: &[&str], spec: &ServeSpec, limit: Duration) -> Result<Ready, Failure> {
     let log = logger::open(&spec.log).map_err(|error| Failure::io(&spec.log, &error))?;
     let mut command = Command::new(exe);
+    if MemoryLimits::of_process().addresses.is_some() {
+        // Of what the C library sets aside for each thread, a few are enough; it would use up all addresses.
+        command.env("MALLOC_ARENA_MAX", "1");
+    }
     command.args(args).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
     // SAFETY: `keep_to_standard_streams` only makes system calls, on memory of its own stack, so it is safe to run
     // between fork and exec of a process with threads.

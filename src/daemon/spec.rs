@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::fuse::{Config, MountOptions};
 
-use super::path_text;
+use super::{MemoryLimits, path_text};
 
 /// The order to serve a mount. All paths are absolute and resolved; nothing in it is checked again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,7 @@ pub struct ServeSpec {
 impl ServeSpec {
     pub(super) fn config(&self) -> Config {
         let default = Config::default();
-        Config { threads: self.threads.unwrap_or(default.threads), ..default }
+        let wanted = self.threads.unwrap_or(default.threads);
+        Config { threads: MemoryLimits::of_process().threads(wanted), ..default }
     }
 }

@@ -32,6 +32,7 @@ mod open;
 mod proof;
 mod reclaim;
 mod rewrite;
+mod salvage;
 mod scan;
 mod segments;
 mod settings;
@@ -48,6 +49,7 @@ use parking_lot::{Mutex, RwLock};
 pub use error::{DeltaError, ReplayError};
 pub use open::Replay;
 pub use rewrite::Moved;
+pub use salvage::{Gap, Part, Salvage, Salvaged, salvage};
 pub use settings::Settings;
 
 use crate::disk::{Disk, DiskSpace, File};

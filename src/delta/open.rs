@@ -24,13 +24,13 @@ const FIRST_LOG: u32 = 1;
 
 /// The files of a delta by number.
 #[derive(Debug, Default)]
-struct Found {
-    logs: BTreeMap<u32, PathBuf>,
-    segments: BTreeMap<u32, PathBuf>,
+pub(super) struct Found {
+    pub logs: BTreeMap<u32, PathBuf>,
+    pub segments: BTreeMap<u32, PathBuf>,
 }
 
 impl Found {
-    fn list(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
+    pub fn list(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
         let mut found = Self::default();
         for path in disk.list(dir)? {
             let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('.'));
@@ -71,7 +71,7 @@ fn first_mark() -> SyncMark {
     SyncMark { covered: frame::LOG_HEADER_BYTES as u64, durable: 0, gone: Vec::new() }
 }
 
-fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, DeltaError> {
+pub(super) fn lock(disk: &dyn Disk, dir: &Path) -> Result<File, DeltaError> {
     let file = disk.open(&dir.join("lock"), Open::CreateOrWrite)?;
     if file.try_lock()? { Ok(file) } else { Err(DeltaError::Busy { path: dir.to_owned() }) }
 }
@@ -218,6 +218,23 @@ fn remove_other_logs(
     Ok(())
 }
 
+/// Takes on the checksums of a batch whose inline data starts at `start`.
+pub(super) fn learn(
+    segments: &Segments,
+    log: u32,
+    start: u64,
+    header: FrameHeader,
+    inline_sums: &[u32],
+    sums: &[Summed],
+) {
+    if header.inline_bytes > 0 {
+        segments.with_sums(log, |known| known.load(start, header.inline_bytes as u64, inline_sums));
+    }
+    for Summed { place, len_bytes, sums } in sums {
+        segments.with_sums(place.file, |known| known.load(place.offset, *len_bytes, sums));
+    }
+}
+
 struct Replayed<'a> {
     segments: &'a Segments,
     /// The length of each file when it was opened.
@@ -298,14 +315,7 @@ impl Replayed<'_> {
 
     /// Takes on the checksums of a batch, and where its data lies.
     fn learn(&mut self, at: u64, header: FrameHeader, inline_sums: &[u32], sums: &[Summed], records: &[Record]) {
-        if header.inline_bytes > 0 {
-            let start = at + frame::FRAME_HEADER_BYTES as u64;
-            let log = self.log;
-            self.segments.with_sums(log, |known| known.load(start, header.inline_bytes as u64, inline_sums));
-        }
-        for Summed { place, len_bytes, sums } in sums {
-            self.segments.with_sums(place.file, |known| known.load(place.offset, *len_bytes, sums));
-        }
+        learn(self.segments, self.log, at + frame::FRAME_HEADER_BYTES as u64, header, inline_sums, sums);
         for record in records {
             let Record::Write { place, len_bytes, .. } = record else { continue };
             self.highest = self.highest.max(place.file);

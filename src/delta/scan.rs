@@ -55,7 +55,7 @@ impl<'a> Frames<'a> {
     }
 
     /// The first offset at or after `from` where a frame may begin.
-    fn next_magic(&mut self, mut from: u64) -> io::Result<Option<u64>> {
+    pub fn next_magic(&mut self, mut from: u64) -> io::Result<Option<u64>> {
         loop {
             let Some(at) = self.load(from, FRAME_HEADER_BYTES)? else { return Ok(None) };
             let rest = &self.window[at..];
@@ -96,6 +96,16 @@ pub(super) struct Scan {
 /// # Errors
 /// [`DeltaError::Damaged`] when bytes that were durable are not what they were; [`DeltaError::Format`].
 pub(super) fn scan(file: &dyn DiskFile, path: &Path) -> Result<Option<Scan>, DeltaError> {
+    let Some(scan) = read_through(file, path)? else { return Ok(None) };
+    scan.refuse_damage(&mut Frames::new(file, scan.salt), path)?;
+    Ok(Some(scan))
+}
+
+/// Reads a log up to where it ends or is damaged. `Ok(None)`: not even its header is whole.
+///
+/// # Errors
+/// [`DeltaError::Format`].
+pub(super) fn read_through(file: &dyn DiskFile, path: &Path) -> Result<Option<Scan>, DeltaError> {
     let mut bytes = [0; LOG_HEADER_BYTES];
     let read = file.read_at(0, &mut bytes)?;
     let (header, checksum) = match frame::LogHeader::decode(&bytes[..read]) {
@@ -125,7 +135,6 @@ pub(super) fn scan(file: &dyn DiskFile, path: &Path) -> Result<Option<Scan>, Del
         }
         scan.take(&frame);
     }
-    scan.refuse_damage(&mut frames, path)?;
     Ok(Some(scan))
 }
 

@@ -438,8 +438,8 @@ impl Error {
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],
-            Self::Live(_)
-            | Self::Config(_)
+            Self::Live(error) => error.remedy().into_iter().collect(),
+            Self::Config(_)
             | Self::NoOrigin { .. }
             | Self::NoEarlierRevision { .. }
             | Self::NotForKind { .. }

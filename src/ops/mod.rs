@@ -46,6 +46,7 @@ pub mod session_fork;
 pub mod session_graph;
 pub mod session_list;
 pub mod session_mount;
+pub mod session_recover;
 pub mod session_rename;
 pub mod session_run;
 pub mod session_status;

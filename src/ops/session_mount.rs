@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Catalog;
-use crate::daemon::{self, Announce, Failure, MountRecord, MountState, Opening, Ready, Roles, RunDir, ServeSpec};
+use crate::daemon::{
+    self, Announce, Failure, MemoryLimits, MountRecord, MountState, Opening, Ready, Roles, RunDir, ServeSpec,
+};
 use crate::disk::{Disk, RealDisk};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
 use crate::model::RootId;
@@ -96,7 +98,8 @@ pub fn run_here(
     let (spec, name) = prepare(cx, request, server)?;
     let shown = spec.clone();
     let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
-    let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, Some(server.cache_bytes), ROWS);
+    let cache_bytes = MemoryLimits::of_process().cache_bytes(server.cache_bytes);
+    let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, Some(cache_bytes), ROWS);
     Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
 }
 
@@ -114,6 +117,7 @@ pub fn keep() -> Result<()> {
 /// What went wrong, which the parent has been told too.
 pub fn serve(cache_bytes: u64) -> Result<()> {
     let roles = Roles { exe: daemon::OWN_EXE.into(), keep: vec!["keep".into()], serve: vec!["serve".into()] };
+    let cache_bytes = MemoryLimits::of_process().cache_bytes(cache_bytes);
     Ok(daemon::serve_child(&roles, |spec, opening| open_workspace(spec, opening, Some(cache_bytes), ROWS))?)
 }
 

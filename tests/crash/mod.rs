@@ -7,6 +7,7 @@ mod failing;
 mod power;
 mod rewriting;
 mod rot;
+mod salvage;
 mod scene;
 mod space;
 mod syncing;

@@ -5,5 +5,6 @@ mod damage;
 mod faults;
 mod order;
 mod replay;
+mod salvage;
 mod synced;
 mod trace;

@@ -8,6 +8,7 @@ pub(super) mod expire;
 pub(super) mod fork;
 mod list;
 pub(super) mod mount;
+mod recover;
 mod rename;
 mod review;
 pub(super) mod run;
@@ -47,6 +48,7 @@ commands! {
         Archive(archive::Args),
         Activate(activate::Args),
         Expire(expire::Args),
+        Recover(recover::Args),
         Delete(delete::Args),
         Mount(mount::Args),
         Unmount(unmount::Args),

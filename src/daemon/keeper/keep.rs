@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::stdio::stdin;
 
-use crate::fuse::{How, MountError, MountTable, unmount};
-
-use super::super::registry::remove_record;
-use super::super::{Failure, ProcessId, RunDir, logger};
-use super::{Descriptors, Holding, KeepOrder, Note, TakeOver, packet};
+use super::super::{Failure, ProcessId, logger};
+use super::watch::{Remains, watch};
+use super::{Descriptors, Holding, KeepOrder, Note, Part, TakeOver, packet};
 
 /// So many processes die at once within this time, and the keeper gives up.
 const MAX_DEATHS: usize = 5;
@@ -42,8 +40,16 @@ pub fn keep() -> Result<(), Failure> {
     let broken = |error: io::Error| Failure::new("keeper", format!("the order cannot be read: {error}"));
     let talk = stdin().try_clone_to_owned().map_err(broken)?;
     // A mount process that could not mount has nothing to keep.
-    let Some((order, descriptors)) = packet::receive::<KeepOrder>(&talk, true).map_err(broken)? else { return Ok(()) };
-    let descriptors = Descriptors::split(descriptors).ok_or_else(|| broken(io::ErrorKind::UnexpectedEof.into()))?;
+    let Some((part, descriptors)) = packet::receive::<Part>(&talk, true).map_err(broken)? else { return Ok(()) };
+    let order = match part {
+        Part::Keep(order) => *order,
+        Part::Watch(remains) => {
+            watch(&talk, &remains);
+            return Ok(());
+        }
+    };
+    let descriptors =
+        Descriptors::split(descriptors, order.wired).ok_or_else(|| broken(io::ErrorKind::UnexpectedEof.into()))?;
     if let Ok(log) = logger::open(&order.spec.log) {
         logger::start(log, &order.spec.log_level);
     }
@@ -266,12 +272,11 @@ impl Keeper {
             roles: self.order.roles.clone(),
             keeper: self.own.clone(),
             upgrade: next.is_some(),
+            wired: self.descriptors.wire.is_some(),
             suspects: self.suspects.clone(),
             refused: if next.is_some() { None } else { self.refused.take() },
         };
-        let (device, heirlooms) = (&self.descriptors.device, &self.descriptors.heirlooms);
-        let all: Vec<_> = std::iter::once(device).chain(heirlooms).map(AsFd::as_fd).collect();
-        let ready = packet::send(&ours, &order, &all).and_then(|()| {
+        let ready = packet::send(&ours, &order, &self.descriptors.all()).and_then(|()| {
             let pid = Pid::from_child(&child);
             Ok(pidfd_open(pid, PidfdFlags::empty())?)
         });
@@ -295,20 +300,6 @@ impl Keeper {
         if let Ok(null) = rustix::fs::open("/dev/null", rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty()) {
             self.descriptors.device = null;
         }
-        let (spec, kept) = (&self.order.spec, &self.order.kept);
-        let table = MountTable::read().unwrap_or_default();
-        let own = |entry: &&crate::fuse::MountEntry| entry.id == kept.mount_id && entry.device == kept.device;
-        if let Some(entry) = table.entries().iter().find(own) {
-            match unmount(entry, How::Lazy) {
-                Ok(()) | Err(MountError::NotMounted { .. }) => {}
-                Err(error) => log::error!("{error}"),
-            }
-        }
-        if spec.created_mount_point {
-            let _kept_if_used = std::fs::remove_dir(Path::new(&spec.mount_point));
-        }
-        if let Ok(run) = RunDir::open(&spec.run_dir) {
-            remove_record(&run, &kept.stem);
-        }
+        Remains::of(&self.order.spec, &self.order.kept).clear();
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,8 @@ use crate::fuse::Repeats;
 
 use super::super::registry::MountRecord;
 use super::super::{Failure, ProcessId, RunDir};
-use super::{Descriptors, Holding, KeepOrder, Kept, MAX_TRIES, Note, Roles, ServeSpec, TakeOver, packet};
+use super::watch::{self, Remains};
+use super::{Descriptors, Holding, KeepOrder, Kept, MAX_TRIES, Note, Part, Roles, ServeSpec, TakeOver, packet};
 
 /// How long a keeper may take to say that it has what it is to keep.
 const HOLDING_LIMIT: Duration = Duration::from_secs(5);
@@ -36,8 +37,9 @@ pub(in crate::daemon) fn receive_order(input: &OwnedFd) -> io::Result<Option<(Ta
         _ => return Ok(None),
     }
     let nothing = || io::Error::from(io::ErrorKind::UnexpectedEof);
-    let (order, descriptors) = packet::receive(input, true)?.ok_or_else(nothing)?;
-    Ok(Some((order, Descriptors::split(descriptors).ok_or_else(nothing)?)))
+    let (order, descriptors) = packet::receive::<TakeOver>(input, true)?.ok_or_else(nothing)?;
+    let wired = order.wired;
+    Ok(Some((order, Descriptors::split(descriptors, wired).ok_or_else(nothing)?)))
 }
 
 /// Says something to a keeper.
@@ -82,8 +84,7 @@ impl Starting {
 
     /// Tells it what to keep and waits until it has it.
     fn entrust(self, order: &KeepOrder, descriptors: &Descriptors) -> io::Result<(OwnedFd, Child, ProcessId)> {
-        let all: Vec<_> = std::iter::once(&descriptors.device).chain(&descriptors.heirlooms).map(AsFd::as_fd).collect();
-        packet::send(&self.socket, order, &all)?;
+        packet::send(&self.socket, &Part::Keep(Box::new(order.clone())), &descriptors.all())?;
         let limit = Timespec { tv_sec: HOLDING_LIMIT.as_secs().cast_signed(), tv_nsec: 0 };
         if poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&limit))? == 0 {
             return Err(io::ErrorKind::TimedOut.into());
@@ -108,7 +109,11 @@ pub(in crate::daemon) struct Parts {
 
 impl Link {
     /// Entrusts a keeper with the connection, and watches it from then on. Writes its process into the record.
-    pub(in crate::daemon) fn establish(parts: Parts, starting: io::Result<Starting>) -> Result<Arc<Self>, Failure> {
+    pub(in crate::daemon) fn establish(mut parts: Parts, starting: io::Result<Starting>) -> Result<Arc<Self>, Failure> {
+        match watch::start(&parts.roles, Remains::of(&parts.spec, &parts.kept)) {
+            Ok(wire) => parts.descriptors.wire = Some(wire),
+            Err(error) => log::error!("no watcher could be started: {error}"),
+        }
         let link = Self::of(parts, None);
         starting.and_then(|starting| link.adopt(starting)).map_err(|error| no_keeper(&error))?;
         Self::watched(link)
@@ -122,7 +127,7 @@ impl Link {
     fn of(parts: Parts, socket: Option<OwnedFd>) -> Self {
         let Parts { roles, spec, kept, descriptors, run, record, suspects } = parts;
         let server = record.lock().process.clone();
-        let order = KeepOrder { roles, spec, kept, server };
+        let order = KeepOrder { roles, spec, kept, server, wired: descriptors.wire.is_some() };
         let suspects = Mutex::new(suspects.into_iter().collect());
         let (socket, child) = (Mutex::new(socket.map(Arc::new)), Mutex::new(None));
         Self { socket, child, order, descriptors, run, record, ended: AtomicBool::new(false), suspects }

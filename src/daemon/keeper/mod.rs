@@ -8,7 +8,8 @@
 //! A FUSE connection lives as long as someone has its descriptor open. So a mount process gives a second one to its keeper,
 //! with the session's lock and what was agreed with the kernel. When the mount process dies, of a signal, a panic or for
 //! want of memory, the keeper starts another one, which takes the connection over; programs notice a pause. When the keeper
-//! dies, the mount process starts another. Only when both are killed at once is the connection closed.
+//! dies, the mount process starts another. Only when both are killed at once is the connection closed; the watcher then takes
+//! the mount away.
 //!
 //! - When mount processes die one after the other the keeper gives up: it closes the connection and takes the mount away,
 //!   so that nobody hangs on it.
@@ -23,8 +24,9 @@
 mod keep;
 mod link;
 mod packet;
+mod watch;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -85,28 +87,50 @@ pub(super) struct Kept {
     pub connection: u32,
 }
 
-/// The descriptors that are kept: the device first.
+/// The descriptors that are kept.
 #[derive(Debug)]
 pub(super) struct Descriptors {
     pub device: OwnedFd,
     /// What the workspace wants to have kept.
     pub heirlooms: Vec<OwnedFd>,
+    /// What tells the watcher that somebody is there, if there is a watcher.
+    pub wire: Option<OwnedFd>,
 }
 
 impl Descriptors {
-    fn split(all: Vec<OwnedFd>) -> Option<Self> {
+    /// All of them as they are sent: the device first, the wire last.
+    fn all(&self) -> Vec<BorrowedFd<'_>> {
+        let device = std::iter::once(&self.device);
+        device.chain(&self.heirlooms).chain(&self.wire).map(AsFd::as_fd).collect()
+    }
+
+    fn split(all: Vec<OwnedFd>, wired: bool) -> Option<Self> {
         let mut all = all.into_iter();
-        Some(Self { device: all.next()?, heirlooms: all.collect() })
+        let (device, mut heirlooms) = (all.next()?, all.collect::<Vec<_>>());
+        let wire = if wired { Some(heirlooms.pop()?) } else { None };
+        Some(Self { device, heirlooms, wire })
     }
 }
 
-/// The first packet to a keeper.
+/// The first packet to a process that is started as a keeper.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    /// To be one.
+    Keep(Box<KeepOrder>),
+    /// To be the watcher.
+    Watch(Box<watch::Remains>),
+}
+
+/// What a keeper is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct KeepOrder {
     roles: Roles,
     spec: ServeSpec,
     kept: Kept,
     server: ProcessId,
+    /// Whether the last of the descriptors is the wire to a watcher.
+    wired: bool,
 }
 
 /// The first packet to a mount process that takes over.
@@ -119,6 +143,9 @@ pub(super) struct TakeOver {
     pub keeper: ProcessId,
     /// Whether this is another program than the keeper's, which then wants a keeper of its own.
     pub upgrade: bool,
+    /// Whether the last of the descriptors is the wire to a watcher.
+    #[serde(default)]
+    pub wired: bool,
     /// Requests that were under way when processes died, and in how many of them.
     pub suspects: Vec<(u64, u32)>,
     /// Why the program that was to serve instead of this one does not.

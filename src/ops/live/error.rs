@@ -74,6 +74,17 @@ impl LiveError {
     }
 }
 
+impl LiveError {
+    /// What helps, where something does.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        let is_journal = matches!(self, Self::Delta(DeltaError::Damaged { .. }));
+        let recover = "`aether session recover SESSION` brings it back as it was before the damage, lists what is lost, \
+                       and keeps the damaged files";
+        is_journal.then(|| recover.into())
+    }
+}
+
 impl From<SealError> for LiveError {
     fn from(error: SealError) -> Self {
         match error {
@@ -87,7 +98,10 @@ impl From<LiveError> for Failure {
     fn from(error: LiveError) -> Self {
         match error {
             LiveError::Mount(failure) => failure,
-            error => Self::new(error.code(), error.to_string()),
+            error => {
+                let failure = Self::new(error.code(), error.to_string());
+                error.remedy().into_iter().fold(failure, Self::hint)
+            }
         }
     }
 }

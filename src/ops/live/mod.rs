@@ -3,6 +3,7 @@
 mod error;
 mod frozen;
 mod open;
+mod salvage;
 mod sealing;
 mod switching;
 mod tree;
@@ -12,6 +13,7 @@ mod workspace;
 pub use error::LiveError;
 pub use frozen::NoUpper;
 pub use open::{OpenSession, Resume, SessionBase, delta_dir, open_session, open_store, resume_session, session_dir};
+pub use salvage::{DamagedSession, SalvagedState, read_damaged};
 pub use switching::{Outcome, order};
 pub use tree::LiveTree;
 pub use view::SessionView;

@@ -215,7 +215,7 @@ fn shorten(overlay: &Overlay<Store, Delta>) {
     }
 }
 
-fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
+pub(super) fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
     let path: PathBuf = dir.join("lock");
     let failed = |source| LiveError::Io { path: path.clone(), source };
     disk.create_dir(dir).map_err(failed)?;

@@ -9,7 +9,7 @@ use crate::store::{Generation, Hold, Store};
 use super::{LiveError, OpenSession, SessionBase};
 
 /// Threads that store what a seal finds.
-const THREADS: usize = 2;
+pub(super) const THREADS: usize = 2;
 
 /// What earlier seals of an open session left.
 #[derive(Debug, Default)]
