@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_coordination.sql"),
     include_str!("migrations/0009_commits.sql"),
     include_str!("migrations/0010_approvals.sql"),
+    include_str!("migrations/0011_materializations.sql"),
 ];
 
 /// The format that this version writes.

@@ -68,6 +68,18 @@ const ROOTS: &[RootColumn] = &[
         sql: "SELECT base_root, id, session_name, NULL, deleted_ns FROM outcome WHERE base_root IS NOT NULL",
     },
     RootColumn {
+        column: "materialization.root",
+        what: "session in a directory",
+        sql: "SELECT materialization.root, session.id, session.name, NULL, session.deleted_ns
+              FROM materialization JOIN session ON session.id = materialization.session",
+    },
+    RootColumn {
+        column: "materialization.footprint",
+        what: "directory of a session",
+        sql: "SELECT materialization.footprint, session.id, session.name, NULL, session.deleted_ns
+              FROM materialization JOIN session ON session.id = materialization.session",
+    },
+    RootColumn {
         column: "merge.theirs_root",
         what: "merged tree",
         sql: "SELECT merge.theirs_root, session.id, session.name, merge.number, session.deleted_ns

@@ -19,10 +19,38 @@ use super::session_changes::Compared;
 use super::{Context, Error};
 use crate::model::{BytePath, ChangeKind, Kind};
 
+/// Why no program shows the changes.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffToolError {
+    /// It cannot be started.
+    #[error("`{tool}` cannot be run")]
+    CannotRun {
+        /// Its command line.
+        tool: String,
+    },
+    /// None is known.
+    #[error("no program is set to show differences with")]
+    NotSet,
+}
+
+impl DiffToolError {
+    /// What helps.
+    pub const HINT: &str = "set `diff.tool` in the config file, or AETHER_DIFF_TOOL, to a command such as `meld`";
+
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CannotRun { .. } => "diff-tool",
+            Self::NotSet => "no-diff-tool",
+        }
+    }
+}
+
 /// Shows the changes in `tool`, a command line, and waits until it ends. Without a change nothing is started.
 ///
 /// # Errors
-/// [`Error::DiffTool`] when it cannot be started, or a state cannot be read. What the program ends with is no error.
+/// [`DiffToolError::CannotRun`] when it cannot be started, or a state cannot be read. What the program ends with is no error.
 pub fn run(cx: &mut Context, compared: &Compared, tool: &str) -> Result<()> {
     let changes = compared.visible();
     let changes: Vec<&Change> = changes.into_iter().filter(|change| !change.is_dir()).collect();
@@ -79,7 +107,7 @@ fn start(tool: &str, sides: &[PathBuf; 2]) -> Result<()> {
     let status = command.status().map_err(at(Path::new("/bin/sh")))?;
     // The codes of a shell that cannot run it.
     match status.code() {
-        Some(126 | 127) => Err(Error::DiffTool { tool: tool.to_owned() }),
+        Some(126 | 127) => Err(DiffToolError::CannotRun { tool: tool.to_owned() }.into()),
         _ => Ok(()),
     }
 }

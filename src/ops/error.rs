@@ -10,11 +10,14 @@ use crate::{catalog, config};
 
 use super::approval::ApprovalError;
 use super::coordination::CoordinationError;
+use super::diff_tool::DiffToolError;
 use super::gate::GateError;
 use super::import::ImportError;
 use super::live::LiveError;
+use super::materialize::PlainError;
 use super::merge::MergeError;
 use super::outcome::OutcomeError;
+use super::source_watch::WatchError;
 
 /// What went wrong, coarsely. The exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,29 +100,21 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// The program that shows differences cannot be started.
-    #[error("`{tool}` cannot be run")]
-    DiffTool {
-        /// Its command line.
-        tool: String,
-    },
-    /// The user may watch no more directories.
-    #[error("`{}` has more directories than may be watched ({limit})", .path.display())]
-    WatchLimit {
-        /// What was to be watched.
-        path: PathBuf,
-        /// The limit.
-        limit: String,
-    },
+    /// A session cannot be written to a plain directory, or be taken back from one.
+    #[error(transparent)]
+    Plain(#[from] PlainError),
+    /// A directory cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The program that shows differences cannot be used.
+    #[error(transparent)]
+    Tool(#[from] DiffToolError),
     /// There is no revision before this one.
     #[error("`{revision}` is the first revision that there is")]
     NoEarlierRevision {
         /// The revision.
         revision: String,
     },
-    /// No program is known that shows differences.
-    #[error("no program is set to show differences with")]
-    NoDiffTool,
     /// No session was named, and the working directory is in none.
     #[error("no session is named, and the working directory is in none")]
     NoSession,
@@ -299,12 +294,13 @@ impl Error {
             | Self::OtherSession { .. }
             | Self::BadTime { .. }
             | Self::BadTag { .. }
-            | Self::NoDiffTool
             | Self::OutsideTree { .. }
             | Self::BadPath { .. }
             | Self::NotForKind { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } | Self::NoPath { .. } | Self::NoEarlierRevision { .. } => Kind::NotFound,
-            Self::NotAFile { .. } | Self::DiffTool { .. } | Self::WatchLimit { .. } => Kind::Failed,
+            Self::Plain(_) => Kind::Conflict,
+            Self::Tool(DiffToolError::NotSet) => Kind::Usage,
+            Self::NotAFile { .. } | Self::Tool(_) | Self::Watch(_) => Kind::Failed,
             Self::Import(error) => import_kind(error),
             Self::Merge(error) => error.kind(),
             Self::Gate(error) => error.kind(),
@@ -341,9 +337,9 @@ impl Error {
             Self::NotForKind { .. } => "not-for-kind",
             Self::OriginCovered { .. } => "origin-covered",
             Self::Io { .. } => "io",
-            Self::DiffTool { .. } => "diff-tool",
-            Self::NoDiffTool => "no-diff-tool",
-            Self::WatchLimit { .. } => "watch-limit",
+            Self::Tool(error) => error.code(),
+            Self::Watch(error) => error.code(),
+            Self::Plain(error) => error.code(),
             Self::NoEarlierRevision { .. } => "no-revision",
             Self::NoSession => "no-session",
             Self::BadRevision { .. } => "bad-revision",
@@ -392,15 +388,9 @@ impl Error {
             Self::NoSession => {
                 vec!["name one, set AETHER_SESSION, or change into its mount; `aether session list` lists them".into()]
             }
-            Self::WatchLimit { .. } => {
-                vec![
-                    "raise `fs.inotify.max_user_watches` by sysctl(8), or leave directories out with `--exclude`"
-                        .into(),
-                ]
-            }
-            Self::DiffTool { .. } | Self::NoDiffTool => {
-                vec!["set `diff.tool` in the config file, or AETHER_DIFF_TOOL, to a command such as `meld`".into()]
-            }
+            Self::Plain(error) => error.hints(),
+            Self::Watch(error) => vec![error.hint()],
+            Self::Tool(_) => vec![DiffToolError::HINT.into()],
             Self::SourceInUse { .. } => {
                 vec!["`--force` deletes it all the same; the sessions keep their content".into()]
             }

@@ -3,6 +3,7 @@
 //! A use case takes a [`Context`] and values, does its work in one catalog transaction, and returns a result. It prints
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
+pub mod absorb;
 pub mod approval;
 pub mod archive;
 pub mod assemble;
@@ -27,6 +28,7 @@ pub mod git;
 pub mod import;
 pub mod live;
 pub mod lock;
+pub mod materialize;
 pub mod merge;
 pub mod mounts;
 pub mod names;

@@ -213,6 +213,7 @@ fn take_dir(
     let options = ImportOptions {
         exclude: settings.excludes.clone(),
         respect_gitignore: settings.respect_gitignore,
+        everything: false,
         skip_unreadable: settings.skip_unreadable,
         threads: None,
         data_dirs: vec![cx.paths.data.clone()],

@@ -30,6 +30,33 @@ const LOOKS: usize = 20;
 /// The setting that limits how many directories a user can watch.
 const WATCH_LIMIT: &str = "/proc/sys/fs/inotify/max_user_watches";
 
+/// Why a directory cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The user may watch no more directories.
+    #[error("`{}` has more directories than may be watched ({limit})", .path.display())]
+    Limit {
+        /// What was to be watched.
+        path: PathBuf,
+        /// The limit.
+        limit: String,
+    },
+}
+
+impl WatchError {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "watch-limit"
+    }
+
+    /// What helps.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        "raise `fs.inotify.max_user_watches` by sysctl(8), or leave directories out with `--exclude`".into()
+    }
+}
+
 /// When to import.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -231,7 +258,7 @@ fn failure(origin: &Path, error: notify::Error) -> Error {
         || matches!(&error.kind, ErrorKind::Io(error) if error.raw_os_error() == Some(rustix::io::Errno::NOSPC.raw_os_error()));
     if is_limit {
         let limit = std::fs::read_to_string(WATCH_LIMIT).unwrap_or_default();
-        return Error::WatchLimit { path: origin.to_owned(), limit: limit.trim().to_owned() };
+        return WatchError::Limit { path: origin.to_owned(), limit: limit.trim().to_owned() }.into();
     }
     let source = match error.kind {
         ErrorKind::Io(error) => error,
@@ -278,7 +305,7 @@ mod tests {
     fn too_many_directories_are_told_with_the_limit() {
         let error = failure(Path::new("/top"), notify::Error::new(ErrorKind::MaxFilesWatch));
         assert!(error.hints()[0].contains("fs.inotify.max_user_watches"), "{error}");
-        let Error::WatchLimit { limit, .. } = error else { panic!("{error}") };
+        let Error::Watch(WatchError::Limit { limit, .. }) = error else { panic!("{error}") };
         assert!(limit.parse::<u64>().is_ok(), "{limit}");
     }
 }

@@ -16,6 +16,7 @@ mod mounts;
 mod names;
 mod origins;
 mod output;
+mod plain;
 mod sources;
 mod space;
 mod states;

@@ -8,6 +8,7 @@ use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::model::{BytePath, ChangeKind};
 use crate::ops::changes::{Change, PatchError, Unsaid, quoted};
+use crate::ops::diff_tool::DiffToolError;
 use crate::ops::live::LiveError;
 use crate::ops::session_changes::{Compared, FileChange, Request};
 use crate::ops::{Error as OpsError, diff_tool};
@@ -59,7 +60,7 @@ impl Form {
     /// Prints what differs.
     pub(crate) fn show(&self, cx: &mut Cx, compared: &Compared) -> Result<Exit, Error> {
         if self.tool {
-            let tool = cx.config.diff_tool.as_deref().ok_or(OpsError::NoDiffTool)?;
+            let tool = cx.config.diff_tool.as_deref().ok_or(OpsError::Tool(DiffToolError::NotSet))?;
             diff_tool::run(&mut cx.ops, compared, tool)?;
         } else if self.name_status && !cx.ui.json() {
             show_names(cx, &compared.visible())?;

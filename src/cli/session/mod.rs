@@ -1,5 +1,6 @@
 //! `aether session`
 
+mod absorb;
 mod activate;
 mod archive;
 mod create;
@@ -7,6 +8,7 @@ mod delete;
 pub(super) mod expire;
 pub(super) mod fork;
 mod list;
+mod materialize;
 pub(super) mod mount;
 mod recover;
 mod rename;
@@ -54,6 +56,8 @@ commands! {
         Unmount(unmount::Args),
         Run(run::Args),
         Update(update::Args),
+        Materialize(materialize::Args),
+        Absorb(absorb::Args),
     }
 }
 

@@ -94,7 +94,10 @@ impl<'a> Lister<'a> {
         }
         let mut listed = self.read_names(&fd, &job.path, part)?;
         let names = listed.iter().map(|listed| listed.name.as_bytes());
-        let rules = job.rules.inside(&self.context.origin, &job.path, names, self.context.respect_gitignore);
+        let rules = match self.context.everything {
+            true => RuleSet::default(),
+            false => job.rules.inside(&self.context.origin, &job.path, names, self.context.respect_gitignore),
+        };
         let here = Here { job, fd, rules };
 
         // The order of inode numbers is the order on the disk, more or less.

@@ -25,15 +25,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+pub(in crate::ops) use origin::Origin;
+pub(in crate::ops) use stat::{Seen, same_stamp};
+
 pub use error::{ImportError, LeftOut, Unreadable, WhyLeftOut, WhyUnreadable};
 
 use crate::model::{BytePath, Root, RootId};
 use crate::ops::rules::Globs;
 use crate::store::{Hold, Store, Writer, Written};
 
-use origin::Origin;
 use plan::Plan;
-use stat::Seen;
 use walk::{Context, Tree};
 
 /// What to take, and how.
@@ -44,6 +45,8 @@ pub struct ImportOptions {
     /// Leave out what the tree's `.gitignore` and `.git/info/exclude` files ignore; `.git` itself stays. Without it,
     /// only `.aetherignore` files are heeded.
     pub respect_gitignore: bool,
+    /// Heed no rule file of the tree at all.
+    pub everything: bool,
     /// Leave out what cannot be read, instead of failing.
     pub skip_unreadable: bool,
     /// How many threads walk and read; `None` for one a processor, at least 2.
@@ -211,6 +214,7 @@ fn context<'a>(
         previous,
         exclude: Globs::new(&options.exclude)?,
         respect_gitignore: options.respect_gitignore,
+        everything: options.everything,
         data_dirs: data_dirs.map(|seen| seen.identity()).collect(),
         mounts: mounts.collect(),
         progress,

@@ -14,12 +14,12 @@ use super::stat::Seen;
 
 /// The top of the origin.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(in crate::ops) struct Origin {
     top: OwnedFd,
     /// The top's state when it was opened.
-    pub(super) seen: Seen,
+    pub(in crate::ops) seen: Seen,
     /// The path without symbolic links, as the mount table has it.
-    pub(super) real_path: PathBuf,
+    pub(in crate::ops) real_path: PathBuf,
     uid: u32,
     has_openat2: AtomicBool,
 }
@@ -28,7 +28,7 @@ const DIR_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 
 impl Origin {
     /// Opens the top. It alone may be a symbolic link.
-    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+    pub(in crate::ops) fn open(path: &Path) -> Result<Self, ImportError> {
         let failed = |errno: Errno| match errno {
             Errno::NOTDIR => ImportError::NotADirectory { path: path.to_owned() },
             errno => ImportError::Origin { path: path.to_owned(), source: errno.into() },
@@ -42,7 +42,7 @@ impl Origin {
     }
 
     /// Opens a directory below the top for listing. A symbolic link anywhere on the way is an error.
-    pub(super) fn open_dir(&self, path: &BytePath) -> Result<OwnedFd, Errno> {
+    pub(in crate::ops) fn open_dir(&self, path: &BytePath) -> Result<OwnedFd, Errno> {
         if path.is_root() {
             return openat(&self.top, ".", DIR_FLAGS, Mode::empty());
         }
@@ -66,7 +66,7 @@ impl Origin {
 
     /// Opens a file for reading, without following a symbolic link, without waiting should it have become a fifo, and
     /// without touching its access time where that is allowed.
-    pub(super) fn open_file(&self, dir: BorrowedFd<'_>, name: &[u8], owner: u32) -> Result<OwnedFd, Errno> {
+    pub(in crate::ops) fn open_file(&self, dir: BorrowedFd<'_>, name: &[u8], owner: u32) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         if self.uid == 0 || self.uid == owner {
             match openat(dir, name, flags | OFlags::NOATIME, Mode::empty()) {

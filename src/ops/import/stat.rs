@@ -12,12 +12,12 @@ const MAX_KEPT_INO: Ino = 1 << 62;
 
 /// A file of the origin as it was seen at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(in crate::ops) struct Seen {
     /// Attributes with the origin's inode number and link count; the access time is the modification time, so that
     /// reading a tree does not change what an import of it gives.
-    pub(super) attr: Attr,
+    pub(in crate::ops) attr: Attr,
     /// Device of the file system.
-    pub(super) dev: u64,
+    pub(in crate::ops) dev: u64,
 }
 
 /// Which inode of the machine it is.
@@ -30,7 +30,7 @@ pub(super) struct Identity {
 impl Seen {
     /// The state of `name` in `dir`; an empty name means `dir` itself. Symbolic links are not followed, nothing is
     /// opened, and no automount is triggered.
-    pub(super) fn at(dir: impl AsFd, name: &[u8]) -> Result<Self, Errno> {
+    pub(in crate::ops) fn at(dir: impl AsFd, name: &[u8]) -> Result<Self, Errno> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::EMPTY_PATH;
         let found = statx(dir, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)?;
         Self::from_statx(&found).ok_or(Errno::OPNOTSUPP)
@@ -76,7 +76,7 @@ impl Seen {
 }
 
 /// Whether kind, size, mtime and ctime are equal: what tells that a file was not touched.
-pub(super) fn same_stamp(a: &Attr, b: &Attr) -> bool {
+pub(in crate::ops) fn same_stamp(a: &Attr, b: &Attr) -> bool {
     a.kind == b.kind && a.size == b.size && a.mtime == b.mtime && a.ctime == b.ctime
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Context<'a> {
     pub(super) previous: Option<&'a Root>,
     pub(super) exclude: Globs,
     pub(super) respect_gitignore: bool,
+    pub(super) everything: bool,
     pub(super) data_dirs: FxHashSet<Identity>,
     /// Paths in the tree where sessions are mounted.
     pub(super) mounts: FxHashSet<BytePath>,

@@ -151,11 +151,13 @@ impl<'a> Maker<'a> {
         let attr = self.attr_of(number, target);
         count(&mut self.totals, share(&live.entry.attr, live.entry.attr.size), share(&attr, attr.size));
         let same = same_inode(&live.entry, &target.entry) && attr == live.entry.attr;
-        if same && live.parent == parent {
+        let delta = self.plan.state.inodes.get(&number);
+        // A name can only lead to an inode that is in the delta.
+        let is_named_anew = delta.is_none() && self.names.get(&number).is_some_and(|(_, got)| *got > 0);
+        if same && live.parent == parent && !is_named_anew {
             return;
         }
         self.needed.push(parent);
-        let delta = self.plan.state.inodes.get(&number);
         let content = same_content(&live.entry, &target.entry);
         let origin = match attr.kind {
             // What is in a directory is said by names.

@@ -106,6 +106,15 @@ impl ChangeView {
         format!("{}{what}: {}{mode}", self.change, self.name())
     }
 
+    /// A line with the letter and the path.
+    pub(super) fn put_line(&self, page: &mut Page) {
+        page.put(self.paint(), &self.status.to_string()).put(Paint::Plain, "  ");
+        if let Some(from) = &self.old_path {
+            page.put(Paint::Plain, from).put(Paint::Plain, " → ");
+        }
+        page.put(Paint::Plain, &self.path).end();
+    }
+
     fn name(&self) -> String {
         match &self.old_path {
             Some(from) => format!("{from} → {}", self.path),
@@ -170,13 +179,7 @@ pub struct NameStatusView(pub Vec<ChangeView>);
 
 impl View for NameStatusView {
     fn text(&self, page: &mut Page) {
-        for change in &self.0 {
-            page.put(change.paint(), &change.status.to_string()).put(Paint::Plain, "  ");
-            if let Some(from) = &change.old_path {
-                page.put(Paint::Plain, from).put(Paint::Plain, " → ");
-            }
-            page.put(Paint::Plain, &change.path).end();
-        }
+        self.0.iter().for_each(|change| change.put_line(page));
     }
 }
 
