@@ -40,6 +40,8 @@ mod real_tools;
 mod requests;
 #[path = "mounted/restoring.rs"]
 mod restoring;
+#[path = "mounted/same_path.rs"]
+mod same_path;
 #[path = "mounted/semantics.rs"]
 mod semantics;
 #[path = "mounted/slow_disk.rs"]

@@ -18,6 +18,7 @@ mod diff;
 mod doctor;
 mod event;
 mod exit;
+mod inside;
 mod interrupt;
 mod keep;
 mod lock;
@@ -112,6 +113,8 @@ commands! {
         Serve(serve::Args),
         #[command(hide = true)]
         Keep(keep::Args),
+        #[command(hide = true)]
+        Inside(inside::Args),
     }
 }
 

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::ops::session_changes::{self, Compared, Request};
+use crate::ops::session_run::{self, Order};
 use crate::ops::source_import::Watch;
-use crate::ops::{session_delete, session_run, trial};
+use crate::ops::{session_delete, trial};
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
@@ -55,7 +56,8 @@ impl Run for Args {
         let server = server(cx)?;
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
-        let outcome = session_run::run(&mut cx.ops, Some(&name), &command, &server, &mut warn)?;
+        let order = Order { command, same_path: false };
+        let outcome = session_run::run(&mut cx.ops, Some(&name), &order, &server, &mut warn)?;
 
         let request = Request { session: Some(name.clone()), ..Request::default() };
         let changed = session_changes::run(&mut cx.ops, &request)?.compared;

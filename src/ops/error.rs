@@ -17,6 +17,7 @@ use super::live::LiveError;
 use super::materialize::PlainError;
 use super::merge::MergeError;
 use super::outcome::OutcomeError;
+use super::session_run::RunError;
 use super::source_watch::WatchError;
 
 /// What went wrong, coarsely. The exit code follows from it.
@@ -61,6 +62,9 @@ pub enum Error {
     /// An approval cannot be asked for, or answered.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// A command is not run.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// A rule, or somebody's word, stands against an action.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -309,7 +313,9 @@ impl Error {
             Self::Approval(error) => error.kind(),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
-            Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => Kind::Failed,
+            Self::Run(RunError::NoPlace { .. }) | Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => {
+                Kind::Failed
+            }
             Self::SourceInUse { .. } | Self::HasChanges { .. } | Self::Archived { .. } | Self::NeedsYes { .. } => {
                 Kind::Refused
             }
@@ -333,6 +339,7 @@ impl Error {
             Self::Outcome(error) => error.code(),
             Self::Approval(error) => error.code(),
             Self::Store(error) => error.code(),
+            Self::Run(RunError::NoPlace { .. }) => "no-place",
             Self::NoOrigin { .. } => "no-origin",
             Self::NotForKind { .. } => "not-for-kind",
             Self::OriginCovered { .. } => "origin-covered",
@@ -430,6 +437,7 @@ impl Error {
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],
             Self::Live(error) => error.remedy().into_iter().collect(),
             Self::Config(_)
+            | Self::Run(_)
             | Self::NoOrigin { .. }
             | Self::NoEarlierRevision { .. }
             | Self::NotForKind { .. }

@@ -26,6 +26,7 @@ pub mod freeze;
 pub mod gate;
 pub mod git;
 pub mod import;
+pub mod inside;
 pub mod live;
 pub mod lock;
 pub mod materialize;

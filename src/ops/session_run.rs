@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
+
+use crate::catalog::{Session, SourceKind};
 
 use super::error::Result;
 use super::session_mount::{self, Mount, Request, Server, live_mount, run_dir};
@@ -18,6 +20,28 @@ pub struct Outcome {
     pub code: u8,
 }
 
+/// Why a command is not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no directory that the session could stand for.
+    #[error("session `{session}` cannot be shown where it came from: {why}")]
+    NoPlace {
+        /// The session.
+        session: String,
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// Whether it sees the session where the directory is that the session's source was imported from.
+    pub same_path: bool,
+}
+
 /// Runs a command in a session's root directory, and waits for it. The session is mounted for it if it is not, and
 /// unmounted afterwards; if the command left something behind that uses the mount, it stays.
 ///
@@ -26,11 +50,12 @@ pub struct Outcome {
 pub fn run(
     cx: &mut Context,
     session: Option<&str>,
-    command: &[OsString],
+    order: &Order,
     server: &Server,
     told: &mut dyn FnMut(&str),
 ) -> Result<Outcome> {
     let session = cx.resolve_session(session)?;
+    let over = if order.same_path { Some(origin(cx, &session)?) } else { None };
     let mounted = live_mount(&run_dir(cx)?, &session.id)?;
     let (place, own) = match mounted {
         Some(record) => (record.mount_point, None),
@@ -40,26 +65,63 @@ pub fn run(
             (mount.mount_point.clone(), Some(mount))
         }
     };
-    let outcome = run_in(&place, &session.id, command, told);
+    let outcome = match &over {
+        Some(over) => run_over(over, &place, &session.id, order, server, told),
+        None => run_in(&place, &session.id, &order.command, told),
+    };
     if let Some(mount) = own {
         unmount(cx, &mount, told)?;
     }
     Ok(outcome)
 }
 
+/// The directory that a session came from, if a mount can stand there.
+fn origin(cx: &mut Context, session: &Session) -> Result<PathBuf> {
+    let refused = |why| RunError::NoPlace { session: session.name.clone(), why };
+    let id = session.base.source.clone().ok_or_else(|| refused("it has no source"))?;
+    let source = cx.catalog()?.view().source_by_id(&id)?;
+    let place = source.filter(|source| source.kind == SourceKind::Dir).and_then(|source| source.origin);
+    let place = place.ok_or_else(|| refused("its source was not imported from a directory"))?;
+    if !place.is_dir() {
+        return Err(refused("the directory it came from is not there").into());
+    }
+    // What aether itself needs must stay in sight.
+    let run_dir = run_dir(cx)?;
+    let own = [cx.paths.data.as_path(), run_dir.path()];
+    if own.iter().any(|own| own.canonicalize().is_ok_and(|own| own.starts_with(&place))) {
+        return Err(refused("aether's own data are below the directory it came from").into());
+    }
+    Ok(place)
+}
+
+/// Runs a command with the mount in the place of `over`, for it alone.
+fn run_over(
+    over: &Path,
+    place: &Path,
+    session_id: &str,
+    order: &Order,
+    server: &Server,
+    told: &mut dyn FnMut(&str),
+) -> Outcome {
+    let mut program = Command::new(&server.exe);
+    program.arg("inside").args([place, over]).arg("--").args(&order.command);
+    ended(program.env("AETHER_SESSION", session_id), &server.exe, told)
+}
+
 /// Runs a command with the mount as its working directory.
 fn run_in(place: &Path, session_id: &str, command: &[OsString], told: &mut dyn FnMut(&str)) -> Outcome {
-    let Some((program, args)) = command.split_first() else { return Outcome { code: NOT_FOUND } };
-    let started = Command::new(program)
-        .args(args)
-        .current_dir(place)
-        .env("AETHER_SESSION", session_id)
-        .env("PWD", place)
-        .status();
-    match started {
+    let Some((name, args)) = command.split_first() else { return Outcome { code: NOT_FOUND } };
+    let mut program = Command::new(name);
+    program.args(args).current_dir(place).env("AETHER_SESSION", session_id).env("PWD", place);
+    ended(&mut program, Path::new(name), told)
+}
+
+/// Waits for a program.
+fn ended(program: &mut Command, name: &Path, told: &mut dyn FnMut(&str)) -> Outcome {
+    match program.status() {
         Ok(status) => Outcome { code: code_of(status) },
         Err(error) => {
-            told(&format!("`{}` cannot be run: {error}", program.display()));
+            told(&format!("`{}` cannot be run: {error}", name.display()));
             let code = if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN };
             Outcome { code }
         }

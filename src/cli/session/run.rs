@@ -6,23 +6,29 @@ use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::names;
-use crate::ops::session_run;
+use crate::ops::session_run::{self, Order};
 
 use super::mount::server;
 
 /// Run a command in a session
 ///
 /// The command's working directory is the root of the session, which is mounted for it if need be. The exit code is the
-/// command's own; 126 and 127 say that it could not be run, and that there is no such command.
+/// command's own; 125 says that it could not be prepared for, 126 and 127 that it could not be run, and that there is no
+/// such command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   aether session run login-bug -- make test
-  aether run login-bug -- sh -c 'echo done >> notes.txt'")]
+  aether run login-bug -- sh -c 'echo done >> notes.txt'
+  aether run login-bug --same-path -- pwd")]
 pub(crate) struct Args {
     /// The session; without it the current one
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
     session: Option<String>,
+    /// Let the command see the session where its source's directory is, in a mount namespace of its own, so that
+    /// absolute paths in build caches stay true and the directory itself is out of reach
+    #[arg(long)]
+    same_path: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
@@ -33,7 +39,8 @@ impl Run for Args {
         let server = server(cx)?;
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
-        let outcome = session_run::run(&mut cx.ops, self.session.as_deref(), &self.command, &server, &mut warn)?;
+        let order = Order { command: self.command, same_path: self.same_path };
+        let outcome = session_run::run(&mut cx.ops, self.session.as_deref(), &order, &server, &mut warn)?;
         Ok(Exit(outcome.code))
     }
 }
