@@ -34,6 +34,27 @@ impl Tx<'_> {
         self.event_of(what, kind.word(), id, details)
     }
 
+    /// Removes the oldest lines, up to the first one of this time (in nanoseconds since the Unix epoch) or later; returns
+    /// how many.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn prune_events(&self, before_ns: i64) -> Result<u64, Error> {
+        let count = self.view().old_events(before_ns)?;
+        if count > 0 {
+            self.execute(&format!("DELETE FROM event WHERE seq < ({FIRST_KEPT})"), [before_ns])?;
+        }
+        Ok(count)
+    }
+
+    /// Adds a line about the store as a whole.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn store_event(&self, what: &str, details: &serde_json::Value) -> Result<(), Error> {
+        self.event_of(what, "store", "store", details)
+    }
+
     /// Adds a line about an object whose kind is given as a word.
     pub(super) fn event_of(
         &self,
@@ -51,6 +72,11 @@ impl Tx<'_> {
         Ok(())
     }
 }
+
+/// The first line that stays when those of before a time go. The newest one stays in any case, so that its number is not
+/// given out again.
+const FIRST_KEPT: &str =
+    "SELECT min(ifnull((SELECT min(seq) FROM event WHERE time_ns >= ?1), max(seq)), max(seq)) FROM event";
 
 /// Which lines of the history are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +134,15 @@ impl View<'_> {
         Ok(found)
     }
 
+    /// How many lines [`Tx::prune_events`] would remove.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn old_events(&self, before_ns: i64) -> Result<u64, Error> {
+        let sql = format!("SELECT count(*) FROM event WHERE seq < ({FIRST_KEPT})");
+        Ok(self.row(&sql, [before_ns], |row| row.get(0))?.unwrap_or(0))
+    }
+
     /// The number of the newest line; 0 if there is none.
     ///
     /// # Errors
@@ -148,5 +183,33 @@ impl View<'_> {
             _ => format!("SELECT {} FROM {} WHERE id = ?1", kind.label(), kind.table()),
         };
         self.row(&sql, [&event.object_id], |row| row.get(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Act, Base, Catalog};
+
+    #[test]
+    fn the_oldest_lines_go_and_the_newest_stays_in_any_case() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut catalog = Catalog::open(dir.path()).unwrap();
+        let act = |now_ns| Act { actor: "ann".into(), command: "test".into(), now_ns, seed: [now_ns as u8; 32] };
+        // The clock goes back once: a line of before that stands behind newer ones stays with them.
+        for time in [1, 2, 5, 3, 6] {
+            let name = format!("s{time}");
+            catalog.write::<_, Error>(&act(time), |tx| tx.create_session(&name, &Base::default(), None)).unwrap();
+        }
+        let times = |catalog: &Catalog| -> Vec<i64> {
+            catalog.view().events(&EventFilter::default()).unwrap().iter().map(|event| event.time_ns).collect()
+        };
+        assert_eq!(catalog.view().old_events(i64::MIN).unwrap(), 0);
+        assert_eq!(catalog.write::<_, Error>(&act(9), |tx| tx.prune_events(4)).unwrap(), 2);
+        assert_eq!(times(&catalog), [5, 3, 6]);
+        let newest = catalog.view().newest_event().unwrap();
+        assert_eq!(catalog.write::<_, Error>(&act(9), |tx| tx.prune_events(100)).unwrap(), 2);
+        assert_eq!((times(&catalog), catalog.view().newest_event().unwrap()), (vec![6], newest));
+        assert_eq!(catalog.write::<_, Error>(&act(9), |tx| tx.prune_events(100)).unwrap(), 0);
     }
 }

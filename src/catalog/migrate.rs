@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::Error;
+use super::dropped;
 use super::open::APPLICATION_ID;
 use super::undo::capture;
 
@@ -21,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_commits.sql"),
     include_str!("migrations/0010_approvals.sql"),
     include_str!("migrations/0011_materializations.sql"),
+    include_str!("migrations/0012_dropped_roots.sql"),
 ];
 
 /// The format that this version writes.
@@ -61,8 +63,10 @@ pub(super) fn run(path: &Path, connection: &mut Connection) -> Result<(), Error>
         let from = format(path, &transaction)?;
         let Some(migration) = usize::try_from(from).ok().and_then(|at| MIGRATIONS.get(at)) else { break };
         capture::remove(&transaction).map_err(sql)?;
+        dropped::remove(&transaction).map_err(sql)?;
         transaction.execute_batch(migration).map_err(sql)?;
         capture::install(&transaction).map_err(sql)?;
+        dropped::install(&transaction).map_err(sql)?;
         transaction.pragma_update(None, "user_version", from + 1).map_err(sql)?;
         transaction.commit().map_err(sql)?;
     }

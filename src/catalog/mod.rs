@@ -16,6 +16,8 @@ mod checked;
 mod checkpoint;
 mod commit;
 mod conflict;
+mod copy;
+mod dropped;
 mod error;
 mod event;
 mod health;
@@ -97,6 +99,15 @@ impl Catalog {
     /// [`Error::Future`], [`Error::Foreign`], [`Error::Damaged`], or what the disk says.
     pub fn open(data_dir: &Path) -> Result<Self, Error> {
         let (path, connection) = open::open(data_dir)?;
+        Ok(Self { path, connection })
+    }
+
+    /// Makes a catalog for what is stored below a data directory, whose own was lost.
+    ///
+    /// # Errors
+    /// There is one, or what the disk says.
+    pub fn begin_anew(data_dir: &Path) -> Result<Self, Error> {
+        let (path, connection) = open::begin_anew(data_dir)?;
         Ok(Self { path, connection })
     }
 

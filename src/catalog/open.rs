@@ -17,6 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, utimensat};
 
+use super::undo::functions;
 use super::{Error, checked, migrate, proof};
 
 /// How long a command waits for others before it gives up.
@@ -117,9 +118,23 @@ pub(super) fn connect(path: &Path) -> Result<Option<Connection>, Error> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        functions::register(&connection)?;
         Ok(connection)
     };
     configure().map(Some).map_err(|error| Error::sql(path, error))
+}
+
+/// Makes a catalog where there was one of which nothing is left under its names.
+pub(super) fn begin_anew(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
+    let path = file_in(data_dir);
+    let lock = lock(&lock_of(&path))?;
+    if pages_of(&path)?.is_some() {
+        return Err(io_error(&path, io::ErrorKind::AlreadyExists.into()));
+    }
+    create(&path)?;
+    drop(lock);
+    let connection = connect(&path)?.ok_or_else(|| io_error(&path, io::ErrorKind::NotFound.into()))?;
+    Ok((path, connection))
 }
 
 /// Refuses to begin anew where there was a catalog: what it named is still there, or how many changes it held.
@@ -174,13 +189,31 @@ fn create(path: &Path) -> Result<(), Error> {
 
 /// Has a data base that is complete take the place of the catalog.
 fn put_in_place(connection: Connection, beside: &Path, path: &Path) -> Result<(), Error> {
-    let sql = |error| Error::sql(beside, error);
-    // The last connection folds the log back when it closes, so that one file holds everything.
-    connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
-    connection.close().map_err(|(_, error)| sql(error))?;
-    sync(beside)?;
+    complete(connection, beside)?;
     fs::rename(beside, path).map_err(|error| io_error(path, error))?;
     sync(path.parent().unwrap_or(path))
+}
+
+/// Closes a new data base as one durable file that holds everything.
+pub(super) fn complete(connection: Connection, path: &Path) -> Result<(), Error> {
+    let sql = |error| Error::sql(path, error);
+    // The last connection folds the log back when it closes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
+    connection.close().map_err(|(_, error)| sql(error))?;
+    sync(path)
+}
+
+/// Writes all of a data base, as it is at one moment, into an empty file, with checksums.
+pub(super) fn vacuum_into(connection: &Connection, to: &Path) -> Result<(), Error> {
+    // The name as a URI, which says by what VFS to write.
+    let mut uri = String::from("file:");
+    for byte in to.as_os_str().as_bytes() {
+        let _ = write!(uri, "%{byte:02x}");
+    }
+    let _ = write!(uri, "?vfs={}", vfs(to)?.to_string_lossy());
+    // One statement sees one moment (https://sqlite.org/lang_vacuum.html#vacuuminto).
+    connection.execute("VACUUM INTO ?1", [&uri]).map(drop).map_err(|error| Error::sql(to, error))
 }
 
 /// Writes a catalog anew whose pages have no checksums.
@@ -195,21 +228,15 @@ fn rebuild_checked(path: &Path) -> Result<(), Error> {
     }
     let beside = beside(path)?;
     checked::reserve(&old).map_err(sql)?;
-    // The name as a URI, which says by what VFS to write.
-    let mut uri = String::from("file:");
-    for byte in beside.as_os_str().as_bytes() {
-        let _ = write!(uri, "%{byte:02x}");
-    }
-    let vfs = vfs(path)?;
-    let _ = write!(uri, "?vfs={}", vfs.to_string_lossy());
-    old.execute("VACUUM INTO ?1", [&uri]).map_err(sql)?;
+    vacuum_into(&old, &beside)?;
     drop(old);
-    let new = Connection::open_with_flags_and_vfs(&beside, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs).map_err(sql)?;
+    let new =
+        Connection::open_with_flags_and_vfs(&beside, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs(path)?).map_err(sql)?;
     put_in_place(new, &beside, path)
 }
 
 /// Makes the data directory, with those above it, for its owner only, and all of their names durable.
-fn make_dir(dir: &Path) -> Result<(), Error> {
+pub(super) fn make_dir(dir: &Path) -> Result<(), Error> {
     let missing = dir.ancestors().take_while(|above| !above.exists()).count();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| io_error(dir, error))?;
     // One that is there may have been made by a process that died before it came to this.
@@ -224,7 +251,7 @@ fn make_dir(dir: &Path) -> Result<(), Error> {
 }
 
 /// Makes a file's bytes, or a directory's names, durable.
-fn sync(path: &Path) -> Result<(), Error> {
+pub(super) fn sync(path: &Path) -> Result<(), Error> {
     fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| io_error(path, error))
 }
 
@@ -258,6 +285,6 @@ fn lock_of(catalog: &Path) -> PathBuf {
     catalog.with_extension("lock")
 }
 
-fn io_error(path: &Path, source: io::Error) -> Error {
+pub(super) fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }

@@ -104,6 +104,7 @@ commands! {
         Lock(lock::Args),
         Event(event::Args),
         Store(store::Args),
+        Du(store::du::Args),
         Try(trial::Args),
         Demo(demo::Args),
         Doctor(doctor::Args),

@@ -39,6 +39,11 @@ pub const KEYS: &[Key] = &[
         about: "days for which `store gc` keeps what was deleted, and what undo could bring back",
     },
     Key {
+        name: "retention.events_days",
+        default: "0",
+        about: "days for which `store gc` keeps the history that `event list` shows; 0: for good",
+    },
+    Key {
         name: "gc.live_percent",
         default: "60",
         about: "a pack of which less than this is in use is rewritten by `store gc`, in per cent",

@@ -134,6 +134,8 @@ pub struct Retention {
     pub auto_hourly: u64,
     /// and the newest of each of so many days in which there are any.
     pub auto_daily: u64,
+    /// Days for which the history is kept; 0: for good.
+    pub events_days: u64,
 }
 
 /// The configuration of one command.
@@ -200,6 +202,7 @@ impl Config {
                 auto_last: number(setting("retention.auto_last"), 1_000_000)?,
                 auto_hourly: number(setting("retention.auto_hourly"), 1_000_000)?,
                 auto_daily: number(setting("retention.auto_daily"), 1_000_000)?,
+                events_days: number(setting("retention.events_days"), 36_500)?,
             },
             shell: env.get("SHELL").filter(|shell| !shell.is_empty()).map_or_else(|| "/bin/sh".into(), Into::into),
             paths,

@@ -203,6 +203,10 @@ impl DiskFile for GatedFile {
         self.gate.blocking(|| self.file.punch(offset, len_bytes))
     }
 
+    fn has_other_names(&self) -> io::Result<bool> {
+        self.file.has_other_names()
+    }
+
     fn allocated_bytes(&self) -> io::Result<u64> {
         self.file.allocated_bytes()
     }

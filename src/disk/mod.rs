@@ -95,6 +95,12 @@ pub trait DiskFile: Send + Sync + Debug {
     /// What `fallocate(2)` says, but for `EOPNOTSUPP`.
     fn allocate(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
 
+    /// Whether the file has other names than one: then its bytes are not only ours.
+    ///
+    /// # Errors
+    /// What `fstat(2)` says.
+    fn has_other_names(&self) -> io::Result<bool>;
+
     /// Bytes that the file takes on the disk.
     ///
     /// # Errors

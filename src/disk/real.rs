@@ -189,6 +189,10 @@ impl DiskFile for RealFile {
         }
     }
 
+    fn has_other_names(&self) -> io::Result<bool> {
+        Ok(self.file.metadata().map_err(|error| at(&self.path, error))?.nlink() > 1)
+    }
+
     fn allocated_bytes(&self) -> io::Result<u64> {
         Ok(self.file.metadata().map_err(|error| at(&self.path, error))?.blocks() * 512)
     }

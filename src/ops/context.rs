@@ -82,6 +82,22 @@ impl Context {
         Ok(self.catalog_mut()?.fold_session(id, from, root)?)
     }
 
+    /// Notes in the catalog that a collection begins; see [`Catalog::begin_collection`].
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn begin_collection(&mut self) -> Result<()> {
+        Ok(self.catalog_mut()?.begin_collection()?)
+    }
+
+    /// Notes in the catalog that it ended.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn end_collection(&mut self) -> Result<()> {
+        Ok(self.catalog_mut()?.end_collection()?)
+    }
+
     fn catalog_mut(&mut self) -> Result<&mut Catalog> {
         if self.catalog.is_none() {
             self.catalog = Some(Catalog::open(&self.paths.data)?);
@@ -94,9 +110,13 @@ impl Context {
     /// # Errors
     /// What `change` says, or [`catalog::Error`](crate::catalog::Error).
     pub fn write<T>(&mut self, change: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-        let act =
-            Act { actor: self.actor.clone(), command: self.command.clone(), now_ns: self.now_ns, seed: self.seed };
+        let act = self.act();
         self.catalog_mut()?.write(&act, change)
+    }
+
+    /// Who acts, when, as what.
+    pub(super) fn act(&self) -> Act {
+        Act { actor: self.actor.clone(), command: self.command.clone(), now_ns: self.now_ns, seed: self.seed }
     }
 
     /// The session that a command is about: the one named (`@` stands for the current one), else the current one.

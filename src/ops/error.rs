@@ -19,6 +19,7 @@ use super::merge::MergeError;
 use super::outcome::OutcomeError;
 use super::session_run::RunError;
 use super::source_watch::WatchError;
+use super::store_backup::BackupError;
 
 /// What went wrong, coarsely. The exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,15 @@ pub enum Error {
     /// What came of a session cannot be kept or handed on.
     #[error(transparent)]
     Outcome(#[from] OutcomeError),
+    /// There is a catalog that can be read.
+    #[error("the catalog `{}` can be read", .path.display())]
+    CatalogIsSound {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A backup is refused.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The source came from nowhere that it could be imported from again.
     #[error("source `{name}` has no origin to import again")]
     NoOrigin {
@@ -306,6 +316,8 @@ impl Error {
             Self::Tool(DiffToolError::NotSet) => Kind::Usage,
             Self::NotAFile { .. } | Self::Tool(_) | Self::Watch(_) => Kind::Failed,
             Self::Import(error) => import_kind(error),
+            Self::CatalogIsSound { .. } => Kind::Refused,
+            Self::Backup(error) => error.kind(),
             Self::Merge(error) => error.kind(),
             Self::Gate(error) => error.kind(),
             Self::Coordination(error) => error.kind(),
@@ -333,6 +345,8 @@ impl Error {
             Self::Catalog(error) => catalog_code(error),
             Self::Config(_) => "config",
             Self::Import(error) => import_code(error),
+            Self::CatalogIsSound { .. } => "catalog-is-sound",
+            Self::Backup(error) => error.code(),
             Self::Merge(error) => error.code(),
             Self::Gate(error) => error.code(),
             Self::Coordination(error) => error.code(),
@@ -427,6 +441,8 @@ impl Error {
             Self::NeedsYes { .. } => vec!["`--yes` confirms it".into()],
             Self::Import(error) => import_hints(error),
             Self::Store(error) => store_hints(error),
+            Self::CatalogIsSound { .. } => vec!["only a catalog that is lost or damaged is made anew".into()],
+            Self::Backup(error) => error.hints(),
             Self::Merge(error) => error.hints(),
             Self::Gate(error) => error.hints(),
             Self::Coordination(error) => error.hints(),

@@ -20,6 +20,7 @@ pub mod coordination;
 pub mod demo;
 pub mod diff_tool;
 pub mod doctor;
+pub mod du;
 mod error;
 pub mod event_list;
 pub mod freeze;
@@ -62,7 +63,10 @@ pub mod source_origin;
 pub mod source_prune;
 pub mod source_rename;
 pub mod source_watch;
+pub mod store_backup;
 pub mod store_gc;
+pub mod store_rebuild;
+pub mod store_repair;
 pub mod store_stats;
 pub mod store_verify;
 
@@ -73,6 +77,7 @@ pub mod trash;
 pub mod tree_read;
 pub mod trial;
 pub mod undo;
+mod verify_sessions;
 pub mod wake;
 
 pub use crate::catalog::{

@@ -26,56 +26,87 @@ pub struct Applied {
     pub checkpoints: Vec<String>,
 }
 
+/// What is due.
+#[derive(Debug, Default)]
+struct Due {
+    archive: Vec<Session>,
+    trash: Vec<Session>,
+    checkpoints: Vec<(Session, Checkpoint)>,
+}
+
 /// Applies it.
 ///
 /// # Errors
 /// What the catalog says. A session that is in use is no error: its turn comes the next time.
 pub fn apply(cx: &mut Context, rules: &Retention) -> Result<Applied> {
+    let due = due(cx, rules)?;
     let mut applied = Applied::default();
-    let now = cx.now_ns;
-    for session in cx.catalog()?.view().sessions()? {
-        let Some(expires) = session.expires_ns.filter(|&expires| expires <= now) else { continue };
-        if session.status != Status::Archived {
-            match session_archive::archive(cx, Some(&session.id)) {
-                Ok(_) => applied.archived.push(session.name),
-                Err(error) => applied.busy.push((session.name, error.to_string())),
-            }
-        } else if expires.saturating_add(days(rules.expired_days)) <= now {
-            match gate::pass(cx, Action::Delete, Work::present(&session, None)) {
-                Ok(pass) => {
-                    cx.write(|tx| {
-                        pass.confirm(tx.view())?;
-                        Ok(tx.delete_session(&tx.view().session(&session.id)?)?)
-                    })?;
-                    applied.trashed.push(session.name);
-                }
-                Err(error) => applied.busy.push((session.name, error.to_string())),
-            }
+    for session in due.archive {
+        match session_archive::archive(cx, Some(&session.id)) {
+            Ok(_) => applied.archived.push(session.name),
+            Err(error) => applied.busy.push((session.name, error.to_string())),
         }
     }
-    thin_out(cx, rules, &mut applied)?;
+    for session in due.trash {
+        match gate::pass(cx, Action::Delete, Work::present(&session, None)) {
+            Ok(pass) => {
+                cx.write(|tx| {
+                    pass.confirm(tx.view())?;
+                    Ok(tx.delete_session(&tx.view().session(&session.id)?)?)
+                })?;
+                applied.trashed.push(session.name);
+            }
+            Err(error) => applied.busy.push((session.name, error.to_string())),
+        }
+    }
+    if !due.checkpoints.is_empty() {
+        cx.write(|tx| Ok(due.checkpoints.iter().try_for_each(|(_, checkpoint)| tx.delete_checkpoint(checkpoint))?))?;
+    }
+    applied.checkpoints = names(&due.checkpoints);
     Ok(applied)
+}
+
+/// What [`apply`] would do. Whether a session is in use shows only when it is done.
+///
+/// # Errors
+/// What the catalog says.
+pub fn preview(cx: &mut Context, rules: &Retention) -> Result<Applied> {
+    let due = due(cx, rules)?;
+    let name = |session: Session| session.name;
+    Ok(Applied {
+        archived: due.archive.into_iter().map(name).collect(),
+        trashed: due.trash.into_iter().map(name).collect(),
+        busy: Vec::new(),
+        checkpoints: names(&due.checkpoints),
+    })
+}
+
+fn names(checkpoints: &[(Session, Checkpoint)]) -> Vec<String> {
+    checkpoints.iter().map(|(session, checkpoint)| format!("{}@{}", session.name, checkpoint.number)).collect()
+}
+
+fn due(cx: &mut Context, rules: &Retention) -> Result<Due> {
+    let now = cx.now_ns;
+    let view = cx.catalog()?.view();
+    let mut due = Due::default();
+    for session in view.sessions()? {
+        let is_over = |days| session.expires_ns.is_some_and(|expires| expires.saturating_add(days) <= now);
+        if is_over(0) && session.status != Status::Archived {
+            due.archive.push(session);
+        } else if is_over(days(rules.expired_days)) && session.status == Status::Archived {
+            due.trash.push(session);
+        } else {
+            let mut automatic = view.checkpoints(&session.id)?;
+            automatic.retain(|checkpoint| checkpoint.kind == CheckpointKind::Auto && checkpoint.name.is_none());
+            let going = superfluous(automatic, rules).into_iter();
+            due.checkpoints.extend(going.map(|checkpoint| (session.clone(), checkpoint)));
+        }
+    }
+    Ok(due)
 }
 
 fn days(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(DAY_NS)
-}
-
-fn thin_out(cx: &mut Context, rules: &Retention, applied: &mut Applied) -> Result<()> {
-    let view = cx.catalog()?.view();
-    let mut going: Vec<(Session, Checkpoint)> = Vec::new();
-    for session in view.sessions()? {
-        let mut automatic = view.checkpoints(&session.id)?;
-        automatic.retain(|checkpoint| checkpoint.kind == CheckpointKind::Auto && checkpoint.name.is_none());
-        going.extend(superfluous(automatic, rules).into_iter().map(|checkpoint| (session.clone(), checkpoint)));
-    }
-    if going.is_empty() {
-        return Ok(());
-    }
-    cx.write(|tx| Ok(going.iter().try_for_each(|(_, checkpoint)| tx.delete_checkpoint(checkpoint))?))?;
-    let name = |(session, checkpoint): &(Session, Checkpoint)| format!("{}@{}", session.name, checkpoint.number);
-    applied.checkpoints = going.iter().map(name).collect();
-    Ok(())
 }
 
 /// Those that no rule keeps, of checkpoints that are sorted by age, the newest first.
@@ -117,7 +148,7 @@ mod tests {
 
     fn going(rules: [u64; 3], at_hours: &[i64]) -> Vec<i64> {
         let [auto_last, auto_hourly, auto_daily] = rules;
-        let rules = Retention { expired_days: 0, auto_last, auto_hourly, auto_daily };
+        let rules = Retention { expired_days: 0, auto_last, auto_hourly, auto_daily, events_days: 0 };
         let found = superfluous(at_hours.iter().map(|&at| made(at)).collect(), &rules);
         found.iter().map(|checkpoint| checkpoint.created_ns / HOUR_NS).collect()
     }

@@ -7,14 +7,15 @@
 //! The tree depends on the state alone, and not on what was sealed before: the same bytes are cut into the same chunks
 //! as by an import, and the same entries are the same nodes.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::{Body, Content, DirRef, Entry, Ino, ROOT_INO, Root};
-use crate::overlay::{self, Links, Snapshot, SnapshotBody, SnapshotDir, SnapshotEntry, Upper, Whence};
-use crate::store::content::{ContentWriter, put_small};
+use crate::overlay::{self, FileMark, Links, Snapshot, SnapshotBody, SnapshotDir, SnapshotEntry, Upper, Whence};
+use crate::store::content::{ContentWriter, OldCuts, Rewritten, put_small, rewrite};
 use crate::store::tree::write_dir;
 use crate::store::{Store, StoreError, Writer};
 
@@ -26,6 +27,9 @@ const PIECE_BYTES: usize = 1 << 20;
 /// From this many bytes on a second thread pays; a file counts as some bytes more than it has.
 const SHARED_BYTES: u64 = 4 << 20;
 const FILE_BYTES: u64 = 16 << 10;
+
+/// A file of this many bytes is not read anew as a whole when a part of it changed.
+const LARGE_BYTES: u64 = 4 << 20;
 
 /// What earlier seals of the same open session stored, by inode.
 #[derive(Debug, Default)]
@@ -39,6 +43,8 @@ pub struct Memo {
 #[derive(Debug, Default)]
 pub struct Stored {
     files: FxHashMap<Ino, Content>,
+    /// Of large files, where their bytes lay when they were stored.
+    marks: FxHashMap<Ino, (Content, FileMark)>,
     dirs: FxHashMap<Ino, DirRef>,
     /// Directories with a name of a file that may change without them: it has other names, or is known by another.
     holders: FxHashMap<Ino, Vec<Ino>>,
@@ -65,6 +71,7 @@ impl Memo {
     pub fn adopt<U: Upper>(&mut self, stored: Stored, snapshot: &Snapshot<Store, U>) {
         let own = &mut self.stored;
         own.files.extend(stored.files);
+        own.marks.extend(stored.marks);
         own.dirs.extend(stored.dirs);
         for (ino, dirs) in stored.holders {
             let known = own.holders.entry(ino).or_default();
@@ -75,6 +82,7 @@ impl Memo {
         if own.files.len() + own.dirs.len() > 2 * snapshot.inode_count() + 1000 {
             let lives = |ino: &Ino| snapshot.parent_of(*ino).is_some();
             own.files.retain(|ino, _| lives(ino));
+            own.marks.retain(|ino, _| lives(ino));
             own.dirs.retain(|ino, _| *ino == ROOT_INO || lives(ino));
         }
     }
@@ -95,7 +103,10 @@ pub fn seal<U: Upper>(
     let SnapshotBody::Dir(top) = root.body else { return Err(overlay::Error::NotDir.into()) };
     let mut sealer =
         Sealer { snapshot, writer, memo: &memo.stored, unsealed: unsealed(snapshot, memo), new: Stored::default() };
-    sealer.new.files = store_files(snapshot, writer, &memo.stored, threads)?;
+    for (ino, content, mark) in store_files(snapshot, writer, &memo.stored, threads)? {
+        sealer.new.files.insert(ino, content);
+        sealer.new.marks.extend(mark.map(|mark| (ino, (content, mark))));
+    }
     let dir = sealer.dirs(top)?;
     let root =
         Root { attr: root.attr, dir, xattrs: root.xattrs, next_ino: snapshot.next_ino(), totals: snapshot.totals() };
@@ -122,13 +133,16 @@ fn unsealed<U: Upper>(snapshot: &Snapshot<Store, U>, memo: &Memo) -> FxHashSet<I
     out
 }
 
+/// A file that was stored, and if it is a large one, where its bytes lay.
+type StoredFile = (Ino, Content, Option<FileMark>);
+
 /// Stores the data of all files that have new data.
 fn store_files<U: Upper>(
     snapshot: &Snapshot<Store, U>,
     writer: &Writer,
     memo: &Stored,
     threads: usize,
-) -> Result<FxHashMap<Ino, Content>, SealError> {
+) -> Result<Vec<StoredFile>, SealError> {
     let is_new = |(ino, data): (Ino, bool)| (data || !memo.files.contains_key(&ino)).then_some(ino);
     let mut files: Vec<SnapshotEntry> =
         snapshot.touched().filter_map(is_new).filter_map(|ino| snapshot.written(ino)).collect();
@@ -140,8 +154,8 @@ fn store_files<U: Upper>(
     let parts = in_parallel(if bytes < SHARED_BYTES { 1 } else { threads }, || {
         let (mut piece, mut stored) = (Vec::new(), Vec::new());
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match store_file(snapshot, writer, file, &mut piece) {
-                Ok(content) => stored.push((file.attr.ino, content)),
+            match store_known(snapshot, writer, memo, file, &mut piece) {
+                Ok((content, mark)) => stored.push((file.attr.ino, content, mark)),
                 Err(error) => {
                     next.store(files.len(), Ordering::Relaxed);
                     *failed.lock() = Some(error);
@@ -249,6 +263,57 @@ impl<U: Upper> Sealer<'_, U> {
 
 fn with_body(entry: SnapshotEntry, body: Body) -> Entry {
     Entry { name: entry.name, attr: entry.attr, body, xattrs: entry.xattrs }
+}
+
+/// Stores a file; of a large one that was stored before, what changed.
+fn store_known<U: Upper>(
+    snapshot: &Snapshot<Store, U>,
+    writer: &Writer,
+    memo: &Stored,
+    entry: &SnapshotEntry,
+    piece: &mut Vec<u8>,
+) -> Result<(Content, Option<FileMark>), SealError> {
+    let ino = entry.attr.ino;
+    let Some(mark) = snapshot.mark(ino).filter(|_| entry.attr.size >= LARGE_BYTES) else {
+        return Ok((store_file(snapshot, writer, entry, piece)?, None));
+    };
+    let base = mark.of_base();
+    let before = memo.marks.get(&ino).or(base.as_ref());
+    // Content that cannot be read is none to build upon; what shows of it fails below.
+    let known = before.and_then(|(content, before)| {
+        let same = mark.same_as(before);
+        let cuts = if same.is_empty() { None } else { OldCuts::of(snapshot.lower(), content).ok() };
+        Some((cuts?, same))
+    });
+    let content = match known {
+        Some((cuts, same)) => rewrite(writer, &cuts, &same, &mut NewFile { snapshot, entry })?,
+        None => store_file(snapshot, writer, entry, piece)?,
+    };
+    Ok((content, Some(mark)))
+}
+
+/// A written file of a snapshot.
+struct NewFile<'a, U> {
+    snapshot: &'a Snapshot<Store, U>,
+    entry: &'a SnapshotEntry,
+}
+
+impl<U: Upper> Rewritten for NewFile<'_, U> {
+    type Error = SealError;
+
+    fn len_bytes(&self) -> u64 {
+        self.entry.attr.size
+    }
+
+    fn run(&mut self, offset: u64) -> Result<Option<Range<u64>>, SealError> {
+        let Some(start) = self.snapshot.seek(self.entry, offset, Whence::Data)? else { return Ok(None) };
+        let end = self.snapshot.seek(self.entry, start, Whence::Hole)?.unwrap_or(self.entry.attr.size);
+        Ok(Some(start..end))
+    }
+
+    fn read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), SealError> {
+        read(self.snapshot, self.entry, offset, buf)
+    }
 }
 
 fn store_file<U: Upper>(

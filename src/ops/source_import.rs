@@ -215,6 +215,25 @@ fn take_state(cx: &mut Context, named: &Named) -> Result<NewRevision> {
     })
 }
 
+/// Stores what the origin of a source has now, and makes no revision of it: for objects that were lost.
+///
+/// # Errors
+/// It has no origin, or the import fails. What was stored until then is stored.
+pub(super) fn store_again(cx: &mut Context, source: &Source, watch: Watch<'_>) -> Result<()> {
+    let hold = cx.store()?.hold()?;
+    let Some(origin) = Origin::of(source) else {
+        return Err(Error::NoOrigin { name: source.name.clone() });
+    };
+    refuse_covered(cx, source, &origin.place)?;
+    let mut settings = source.import.clone();
+    if matches!(source.kind, SourceKind::Git | SourceKind::Bundle) {
+        // What the newest revision was made of, wherever the branch is by now.
+        let newest = cx.catalog()?.view().revision(source, None)?.origin_version;
+        settings.rev = newest.or(settings.rev);
+    }
+    origin.take(cx, &hold, None, &settings, watch).map(drop)
+}
+
 /// A session of the source, or a revision, that is mounted over the origin is not the origin: its own changes would come
 /// back as what happened to the directory.
 fn refuse_covered(cx: &mut Context, source: &Source, origin: &Path) -> Result<()> {

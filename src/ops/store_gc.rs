@@ -17,7 +17,7 @@ pub use crate::store::gc::{Collected, Watch};
 
 use super::error::Result;
 use super::live::What;
-use super::{Context, Error, blank};
+use super::{Context, Error, blank, live};
 
 /// How to go about it.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,8 @@ pub struct GcOptions {
     pub live_percent: u8,
     /// For how long what was deleted is kept, in days.
     pub trash_days: u64,
+    /// For how long the history is kept, in days; 0: for good.
+    pub events_days: u64,
 }
 
 /// What was done, or would be.
@@ -37,7 +39,9 @@ pub struct GcReport {
     pub dry_run: bool,
     /// What left the trash.
     pub purged: Purged,
-    /// Directories of sessions that are gone.
+    /// Lines that left the history.
+    pub events: u64,
+    /// Directories of sessions that are gone, and of deltas that no session has any more.
     pub session_dirs: u64,
     /// The disk space of their files, in bytes.
     pub session_bytes: u64,
@@ -59,27 +63,47 @@ impl GcReport {
 /// Another collection runs; commands that store something do not end; a tree is damaged; or what the disk says.
 pub fn run(cx: &mut Context, options: &GcOptions, watch: &dyn Watch) -> Result<GcReport> {
     let store = cx.store()?.clone();
-    let grace_ns = i64::try_from(options.trash_days).unwrap_or(i64::MAX).saturating_mul(86_400_000_000_000);
-    let before_ns = cx.now_ns.saturating_sub(grace_ns);
     let mut report = GcReport { dry_run: options.dry_run, ..GcReport::default() };
     let how = Options { dry_run: options.dry_run, live_percent: options.live_percent, ..Options::default() };
+    let mut is_marked = false;
     let mut roots = |look| {
         if look == Look::First {
-            report.purged = purge(cx, before_ns, options.dry_run)?;
+            (report.purged, report.events) = purge(cx, options)?;
             (report.session_dirs, report.session_bytes) = remove_left_files(cx, &report.purged, options.dry_run)?;
+            if !options.dry_run {
+                cx.begin_collection()?;
+                is_marked = true;
+            }
         }
-        roots(cx, &store, &report.purged)
+        let mut found = roots(cx, &store, &report.purged)?;
+        if look == Look::Second {
+            found.extend(cx.catalog()?.view().dropped_roots()?.into_iter().map(|root| root.0));
+        }
+        Ok(found)
     };
-    report.store = store.collect::<Error>(&mut roots, &how, watch)?;
+    let collected = store.collect::<Error>(&mut roots, &how, watch);
+    if is_marked {
+        cx.end_collection()?;
+    }
+    report.store = collected?;
     Ok(report)
 }
 
-fn purge(cx: &mut Context, before_ns: i64, dry_run: bool) -> Result<Purged> {
-    let expired = cx.catalog()?.view().expired(before_ns)?;
-    if dry_run || expired.is_empty() {
-        return Ok(expired);
+/// The moment so many days ago.
+fn days_ago(cx: &Context, days: u64) -> i64 {
+    cx.now_ns.saturating_sub(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(86_400_000_000_000))
+}
+
+/// Lets go of what was deleted, and of history, for long enough; says of what, and of how many lines.
+fn purge(cx: &mut Context, options: &GcOptions) -> Result<(Purged, u64)> {
+    let before_ns = days_ago(cx, options.trash_days);
+    let events_ns = if options.events_days == 0 { i64::MIN } else { days_ago(cx, options.events_days) };
+    let view = cx.catalog()?.view();
+    let (expired, events) = (view.expired(before_ns)?, view.old_events(events_ns)?);
+    if options.dry_run || expired.is_empty() && events == 0 {
+        return Ok((expired, events));
     }
-    cx.write(|tx| Ok(tx.purge_expired(before_ns)?))
+    cx.write(|tx| Ok((tx.purge_expired(before_ns)?, tx.prune_events(events_ns)?)))
 }
 
 /// All that is referred to, but from rows that are to go.
@@ -87,13 +111,18 @@ fn roots(cx: &mut Context, store: &Store, going: &Purged) -> Result<Vec<ObjectId
     let operations = going.operations.iter().map(i64::to_string);
     let ids = going.objects.iter().map(|found| found.id.clone());
     let going: HashSet<String> = ids.chain(operations).collect();
-    let view = cx.catalog()?.view();
-    let rows = view.roots()?.into_iter().filter(|found| !going.contains(&found.object_id));
+    let rows = cx.catalog()?.view().roots()?.into_iter().filter(|found| !going.contains(&found.object_id));
     let mut roots: Vec<ObjectId> = rows.map(|found| found.root.0).collect();
-    let blank = view.sessions()?.into_iter().filter(|session| session.base.root.is_none());
-    let unnamed = blank::objects(blank.map(|session| session.created_ns));
-    let unnamed = unnamed.into_iter().chain(mounted(cx)?.into_iter().map(|root| root.0));
-    for id in unnamed {
+    roots.extend(unnamed_roots(cx, store)?);
+    Ok(roots)
+}
+
+/// What is referred to and stands in no row: the trees of sessions that began with nothing, and those that are mounted.
+pub(super) fn unnamed_roots(cx: &mut Context, store: &Store) -> Result<Vec<ObjectId>> {
+    let sessions = cx.catalog()?.view().sessions()?.into_iter().filter(|session| session.base.root.is_none());
+    let unnamed = blank::objects(sessions.map(|session| session.created_ns));
+    let mut roots = Vec::new();
+    for id in unnamed.into_iter().chain(mounted(cx)?.into_iter().map(|root| root.0)) {
         // Nobody has promised that they are there.
         if store.contains(id)? {
             roots.push(id);
@@ -115,13 +144,10 @@ fn mounted(cx: &Context) -> Result<Vec<RootId>> {
         .collect())
 }
 
-/// Removes the directories of sessions that have no row, or whose row is to go; returns how many, and their bytes.
+/// Removes the directories of sessions that have no row, or whose row is to go, and those of deltas that were folded;
+/// returns how many, and their bytes.
 fn remove_left_files(cx: &mut Context, going: &Purged, dry_run: bool) -> Result<(u64, u64)> {
     let parent = cx.paths.data.join("sessions");
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, source }
-    };
     let dirs = match fs::read_dir(&parent) {
         Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
@@ -131,7 +157,11 @@ fn remove_left_files(cx: &mut Context, going: &Purged, dry_run: bool) -> Result<
     for dir in dirs.map_err(failed(&parent))? {
         let Some(id) = dir.file_name().and_then(|name| name.to_str()) else { continue };
         let is_going = going.objects.iter().any(|found| found.id == id);
-        if !is_going && cx.catalog()?.view().session_is_known(id)? {
+        let dead = |cx: &mut Context| match cx.catalog()?.view().session_even_deleted(id)? {
+            Some(session) if !is_going => live::dead_deltas(&dir, session.delta).map_err(failed(&dir)),
+            _ => Ok(vec![dir.clone()]),
+        };
+        if dead(cx)?.is_empty() {
             continue;
         }
         // Whoever still has it open keeps it until the next time.
@@ -139,13 +169,21 @@ fn remove_left_files(cx: &mut Context, going: &Purged, dry_run: bool) -> Result<
         if !lock.try_lock().map_err(failed(&dir))? {
             continue;
         }
-        count += 1;
-        bytes += disk_bytes(&dir).map_err(failed(&dir))?;
-        if !dry_run {
-            fs::remove_dir_all(&dir).map_err(failed(&dir))?;
+        // Again, now that nobody can put the session on another delta.
+        for dir in dead(cx)? {
+            count += 1;
+            bytes += disk_bytes(&dir).map_err(failed(&dir))?;
+            if !dry_run {
+                fs::remove_dir_all(&dir).map_err(failed(&dir))?;
+            }
         }
     }
     Ok((count, bytes))
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { path: path.clone(), source }
 }
 
 /// The disk space that the files below a directory take, in bytes.
@@ -164,4 +202,68 @@ pub(super) fn disk_bytes(dir: &Path) -> io::Result<u64> {
         };
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Act, Base, Catalog};
+    use crate::config::Paths;
+
+    /// Does something after the first look at the rows, and before anything is condemned.
+    struct Meanwhile<'a>(&'a (dyn Fn() + Sync));
+
+    impl Watch for Meanwhile<'_> {
+        fn moving(&self, _: u64) {
+            (self.0)();
+        }
+    }
+
+    fn act(now_ns: i64) -> Act {
+        Act { actor: "ann".into(), command: "test".into(), now_ns, seed: [now_ns as u8; 32] }
+    }
+
+    /// A tree that no row names is named by one that comes and goes while the store is collected, and read by somebody
+    /// who builds upon it.
+    fn named_only_in_between(come_and_go: fn(&mut Catalog, &str, [RootId; 2])) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let data = dir.path().join("data");
+        let paths = Paths { data: data.clone(), runtime: dir.path().join("run"), config_file: dir.path().join("c") };
+        let mut cx = Context::new(paths, "ann".into(), "test".into(), 1, [1; 32]);
+        cx.catalog().unwrap();
+        let store = cx.store().unwrap().clone();
+        let unnamed = blank::root(&store, 5_000_000_000).unwrap();
+        let named = blank::root(&store, 7_000_000_000).unwrap();
+        let base = Base { root: Some(named), ..Base::default() };
+        let id = cx.write(|tx| Ok(tx.create_session("fix", &base, None)?)).unwrap();
+        let meanwhile = || come_and_go(&mut Catalog::open(&data).unwrap(), &id, [unnamed, named]);
+        let options = GcOptions { dry_run: false, live_percent: 60, trash_days: 30, events_days: 0 };
+        let report = run(&mut cx, &options, &Meanwhile(&meanwhile)).unwrap();
+        assert_eq!(report.store.pardoned_packs, 1, "{report:?}");
+        cx.store().unwrap().root(unnamed).expect("what was read from the row is there");
+        // When nothing comes and goes, it is collected.
+        let report = run(&mut cx, &options, &()).unwrap();
+        assert_eq!(report.store.pardoned_packs, 0, "{report:?}");
+        assert!(!store.contains(unnamed.0).unwrap());
+    }
+
+    #[test]
+    fn a_tree_that_a_fold_named_only_in_between_is_kept() {
+        named_only_in_between(|catalog, id, [unnamed, named]| {
+            assert!(catalog.fold_session(id, 0, unnamed).unwrap());
+            assert!(catalog.fold_session(id, 1, named).unwrap());
+        });
+    }
+
+    #[test]
+    fn a_tree_that_left_the_trash_in_between_is_kept() {
+        named_only_in_between(|catalog, _, [unnamed, _]| {
+            let base = Base { root: Some(unnamed), ..Base::default() };
+            catalog.write::<_, crate::catalog::Error>(&act(2), |tx| tx.create_session("gone", &base, None)).unwrap();
+            let delete = |tx: &mut crate::catalog::Tx<'_>| tx.delete_session(&tx.view().session("gone")?);
+            catalog.write::<_, crate::catalog::Error>(&act(3), delete).unwrap();
+            let trash = catalog.view().trash().unwrap();
+            catalog.write::<_, crate::catalog::Error>(&act(4), |tx| tx.purge(&trash)).unwrap();
+        });
+    }
 }

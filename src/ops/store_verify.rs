@@ -8,7 +8,6 @@ pub use crate::store::verify::{BadPack, VerifyWatch};
 
 use super::Context;
 use super::error::Result;
-use super::live::LiveError;
 
 /// How thoroughly to check.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +66,7 @@ pub struct VerifyReport {
     pub catalog: Vec<String>,
     /// What is wrong with the live files of sessions: name, and what.
     pub sessions: Vec<(String, String)>,
-    /// Sessions that others have open, so that their live files were not looked at.
+    /// Sessions that other commands have open all the time, so that their live files were not looked at.
     pub skipped: Vec<String>,
 }
 
@@ -84,8 +83,13 @@ impl VerifyReport {
 /// # Errors
 /// A collection runs, or the disk fails; damage is no error.
 pub fn run(cx: &mut Context, options: &VerifyOptions, watch: &dyn VerifyWatch) -> Result<VerifyReport> {
+    let _quiet = cx.store()?.no_collection()?;
+    check(cx, options, watch)
+}
+
+/// As [`run`], for a caller who keeps collections away.
+pub(super) fn check(cx: &mut Context, options: &VerifyOptions, watch: &dyn VerifyWatch) -> Result<VerifyReport> {
     let store = cx.store()?.clone();
-    let _quiet = store.no_collection()?;
     let catalog = cx.catalog()?.problems()?;
     let mut rows = cx.catalog()?.view().roots()?;
     // What undo could bring back is mostly what others refer to as well: these are named first.
@@ -109,7 +113,7 @@ pub fn run(cx: &mut Context, options: &VerifyOptions, watch: &dyn VerifyWatch) -
             });
         }
     }
-    check_sessions(cx, &mut report)?;
+    super::verify_sessions::check(cx, options.read_data, &mut report)?;
     Ok(report)
 }
 
@@ -124,24 +128,4 @@ fn counts(found: &Verified) -> VerifyReport {
         broken: broken.map(|(id, bad)| Broken { object: *id, kind: bad.kind, why: bad.why.clone() }).collect(),
         ..VerifyReport::default()
     }
-}
-
-/// Reads the journals of the sessions that nobody has open.
-fn check_sessions(cx: &mut Context, report: &mut VerifyReport) -> Result<()> {
-    for session in cx.catalog()?.view().sessions()? {
-        let dir = super::live::session_dir(&cx.paths.data, &session.id);
-        if !super::live::delta_dir(&dir, session.delta).exists() {
-            continue;
-        }
-        match cx.open_session(&session.id) {
-            Ok(_) => {}
-            Err(super::Error::Live(LiveError::InUse { .. })) => report.skipped.push(session.name),
-            // Damage of the tree below is told of already.
-            Err(super::Error::Live(error)) if !matches!(error, LiveError::Store(_) | LiveError::Lower(_)) => {
-                report.sessions.push((session.name, error.to_string()));
-            }
-            Err(_) => {}
-        }
-    }
-    Ok(())
 }

@@ -20,7 +20,7 @@ pub(super) enum Extent {
 
 impl Extent {
     /// The same extent without its first `skip` bytes.
-    fn skip(self, skip: u64) -> Self {
+    pub fn skip(self, skip: u64) -> Self {
         match self {
             Self::Data(place) => Self::Data(Place { offset: place.offset + skip, ..place }),
             zero => zero,

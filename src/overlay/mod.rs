@@ -11,6 +11,7 @@ mod cow_map;
 mod data_ops;
 mod error;
 mod extents;
+mod file_mark;
 mod files;
 mod impl_files;
 mod inode;
@@ -29,6 +30,7 @@ mod upper;
 
 pub use core::{Moved, Overlay, Replay};
 pub use error::Error;
+pub use file_mark::FileMark;
 pub use files::{Access, Caller, DirEntry, Falloc, Files, RenameMode, SetAttr, SetTime, Space, Whence, XattrMode};
 pub use links::Links;
 pub use lower::{Lower, LowerError};

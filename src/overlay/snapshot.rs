@@ -144,6 +144,12 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         Ok(())
     }
 
+    /// What is below the session.
+    #[must_use]
+    pub fn lower(&self) -> &L {
+        &self.lower
+    }
+
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> SnapshotEntry {

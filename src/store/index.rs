@@ -240,6 +240,15 @@ impl Index {
         })
     }
 
+    /// Where the blocks of a pack begin.
+    pub fn blocks_of(&self, pack: &str) -> Result<Vec<u64>, StoreError> {
+        self.with(|connection| {
+            let sql = "SELECT DISTINCT block FROM objects WHERE pack = (SELECT no FROM packs WHERE name = ?1)";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map([pack], |row| Ok(row.get::<_, i64>(0)?.cast_unsigned()))?.collect()
+        })
+    }
+
     /// Sums over all packs.
     pub fn totals(&self) -> Result<Totals, StoreError> {
         self.with(|connection| {

@@ -12,6 +12,7 @@
 //! objects/index.lock                   held while a broken index is replaced
 //! objects/packs/gone-<…>.pack          condemned by a collection: can be read, but does not count as stored
 //! objects/packs/dead-<…>.pack          being deleted
+//! objects/damaged/<…>.pack             put aside by a repair; nobody looks there
 //! objects/gc.lock                      held by a collection
 //! objects/generation, objects/holds/   who stores what no row refers to yet; see `hold`
 //! ```
@@ -34,8 +35,11 @@ mod pack;
 mod pending;
 mod read;
 pub mod refs;
+mod rescue;
+mod roots;
 mod stats;
 pub mod tree;
+pub mod usage;
 pub mod verify;
 mod writer;
 
@@ -47,5 +51,7 @@ pub use handle::{Store, StoreOptions};
 pub use hold::{Generation, Hold};
 pub use pack::MAX_OBJECT_BYTES;
 pub use read::Chunk;
+pub use rescue::Rescued;
+pub use roots::FoundRoot;
 pub use stats::StoreStats;
 pub use writer::{Writer, Written};

@@ -1,5 +1,8 @@
 //! What the store holds, in numbers.
 
+use std::path::PathBuf;
+
+use super::pack::{condemned_name, finished_name};
 use super::{Store, StoreError};
 
 /// Sums over all packs.
@@ -16,6 +19,21 @@ pub struct StoreStats {
 }
 
 impl Store {
+    /// The files of all packs that can be read, each with the name that it has, or had before a collection that was
+    /// killed condemned it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn pack_files(&self) -> Result<Vec<(PathBuf, String)>, StoreError> {
+        let paths = self.inner.readable_paths()?.into_iter();
+        Ok(paths
+            .filter_map(|path| {
+                let name = finished_name(&path).or_else(|| condemned_name(&path))?.to_owned();
+                Some((path, name))
+            })
+            .collect())
+    }
+
     /// Sums over all packs, from the index.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod commands;
 mod damage;
 mod faults;
+mod folding;
 mod order;
 mod replay;
 mod salvage;

@@ -95,3 +95,97 @@ fn a_mounted_session_is_read_and_written_while_its_packs_are_moved() {
     }
     space.aether(&["session", "unmount", "session"]);
 }
+
+#[test]
+fn a_backup_of_a_session_that_is_written_has_one_moment_of_it() {
+    if skipped() {
+        return;
+    }
+    let space = Workspace::new();
+    let origin = space.path("origin");
+    fs::create_dir(&origin).unwrap();
+    fs::write(origin.join("old"), "old").unwrap();
+    space.session_on(&origin);
+    let mount = space.mount();
+    let ended = AtomicBool::new(false);
+    let copy = space.path("copy");
+    let backed_up = AtomicU64::new(0);
+    thread::scope(|scope| {
+        // Each file is there before the next one is begun.
+        scope.spawn(|| {
+            for number in 0u64.. {
+                fs::write(mount.root().join(format!("n{number}")), number.to_string()).unwrap();
+                backed_up.store(number + 1, Ordering::Release);
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for _ in 0..3 {
+            let before = backed_up.load(Ordering::Acquire);
+            space.aether(&["store", "backup", copy.to_str().unwrap()]);
+            let after = backed_up.load(Ordering::Acquire);
+            let list = |args: &[&str]| {
+                let args: Vec<&std::ffi::OsStr> = args.iter().map(AsRef::as_ref).collect();
+                let output = space.command(&args).env("AETHER_HOME", &copy).output().unwrap();
+                assert!(output.status.success(), "{output:?}");
+                String::from_utf8(output.stdout).unwrap()
+            };
+            let names = list(&["ls", "session:", "-q"]);
+            let mut numbers: Vec<u64> = names.lines().filter_map(|name| name.strip_prefix('n')?.parse().ok()).collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>(), "a prefix of what was written");
+            // The last one may be there without its content.
+            assert!((before..=after + 1).contains(&(numbers.len() as u64)), "{before} {} {after}", numbers.len());
+            if let Some(number) = before.checked_sub(1) {
+                assert_eq!(list(&["cat", &format!("session:n{number}")]), number.to_string());
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    mount.end();
+}
+
+#[test]
+fn a_check_looks_into_what_a_mounted_session_has_written() {
+    if skipped() {
+        return;
+    }
+    let space = Workspace::new();
+    let origin = space.path("origin");
+    fs::create_dir(&origin).unwrap();
+    fs::write(origin.join("old"), "old").unwrap();
+    space.session_on(&origin);
+    let mount = space.mount();
+    fs::create_dir(mount.root().join("dir")).unwrap();
+    let written = bytes_of(7, 300_000);
+    fs::write(mount.root().join("dir/written"), &written).unwrap();
+    fs::write(mount.root().join("whole"), bytes_of(8, 9_000)).unwrap();
+    let verify = |args: &[&str]| {
+        let args: Vec<&std::ffi::OsStr> = ["store", "verify", "--json"].iter().chain(args).map(AsRef::as_ref).collect();
+        let output = space.command(&args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = verify(&["--read-data"]);
+    assert!(code == Some(0) && said.contains("\"skipped_sessions\":[]"), "{said}");
+
+    // One byte in the middle of what was written, in whichever file of the delta it lies.
+    let sessions = space.path("").parent().unwrap().join("data/sessions");
+    let session = fs::read_dir(sessions).unwrap().next().unwrap().unwrap().path();
+    let mut is_harmed = false;
+    for entry in fs::read_dir(session.join("delta")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(64).position(|window| window == &written[100_000..100_064]) {
+            use std::os::unix::fs::FileExt;
+            fs::File::options().write(true).open(&path).unwrap().write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
+            is_harmed = true;
+        }
+    }
+    assert!(is_harmed, "the bytes lie in the delta as they are");
+    let (code, said) = verify(&["--read-data"]);
+    assert!(code == Some(7) && said.contains("dir/written") && !said.contains("whole"), "{said}");
+    mount.end();
+    let (code, said) = verify(&["--read-data"]);
+    assert!(code == Some(7) && said.contains("dir/written"), "and when nobody has it open: {said}");
+}

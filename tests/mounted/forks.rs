@@ -196,3 +196,115 @@ fn a_fork_of_a_session_without_changes_writes_little_and_stores_nothing() {
     workspace.aether(&["fork", "session", "busy"]);
     mount.end();
 }
+
+/// How long each of many small writes took, at most, until `ended`.
+fn longest_write(path: &Path, ended: &AtomicBool) -> Duration {
+    let file = File::create(path).unwrap();
+    let mut longest = Duration::ZERO;
+    for round in 0u64.. {
+        let started = Instant::now();
+        file.write_all_at(&[round as u8; 4096], (round % 64) * 4096).unwrap();
+        longest = longest.max(started.elapsed());
+        if ended.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    longest
+}
+
+/// Prints how long a program that writes has to wait while its session is stored. What is allowed is said by
+/// `AETHER_TEST_PAUSE_MS`, for a machine that has nothing else to do.
+#[test]
+#[allow(clippy::disallowed_macros)]
+fn a_program_goes_on_writing_while_its_session_is_stored_and_forked() {
+    if skipped() {
+        return;
+    }
+    #[allow(clippy::disallowed_methods)]
+    let allowed_ms = std::env::var("AETHER_TEST_PAUSE_MS").map_or(2_000, |text| text.parse::<u64>().unwrap());
+    let space = Workspace::new();
+    let origin = space.path("origin");
+    fs::create_dir(&origin).unwrap();
+    for number in 0..500 {
+        fs::write(origin.join(format!("f{number}")), number.to_string().repeat(100)).unwrap();
+    }
+    space.session_on(&origin);
+    let mount = space.mount();
+    let during = |work: &dyn Fn()| {
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| longest_write(&mount.root().join("written"), &ended));
+            work();
+            ended.store(true, Ordering::Relaxed);
+            writer.join().unwrap()
+        })
+    };
+    let alone = during(&|| std::thread::sleep(Duration::from_secs(1)));
+    let change = |round: u32| {
+        for number in 0..50 {
+            fs::write(mount.root().join(format!("f{number}")), format!("{round} {number}")).unwrap();
+        }
+    };
+    let stored = during(&|| {
+        for round in 0..5 {
+            change(round);
+            space.aether(&["checkpoint", "create", "session"]);
+        }
+    });
+    let forked = during(&|| {
+        for round in 0..5 {
+            change(100 + round);
+            space.aether(&["session", "fork", "session"]);
+        }
+    });
+    println!("the longest write took {alone:.2?} alone, {stored:.2?} during checkpoints, {forked:.2?} during forks");
+    let allowed = Duration::from_millis(allowed_ms).max(3 * alone);
+    assert!(stored < allowed && forked < allowed, "{alone:?} {stored:?} {forked:?}");
+    mount.end();
+}
+
+/// A large file of which a part changes is stored again at the price of that part. `AETHER_TEST_LARGE_MIB` and
+/// `AETHER_TEST_CHECKPOINTS` ask for more than a small file and some checkpoints.
+#[test]
+#[allow(clippy::disallowed_macros)]
+fn checkpoints_of_a_large_file_store_little_more_than_what_changed() {
+    if skipped() {
+        return;
+    }
+    #[allow(clippy::disallowed_methods)]
+    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let (mib, checkpoints) = (number("AETHER_TEST_LARGE_MIB", 96), number("AETHER_TEST_CHECKPOINTS", 4));
+    // One per cent, but so much that whole chunks at its ends do not count for more.
+    let changed = (mib << 20).div_euclid(100).max(8 << 20);
+    let space = Workspace::new();
+    let origin = space.path("origin");
+    fs::create_dir(&origin).unwrap();
+    let mut rng = crate::generated::rng::Rng::new(3);
+    let file = File::create(origin.join("large")).unwrap();
+    for at in 0..mib {
+        file.write_all_at(&rng.bytes(1 << 20), at << 20).unwrap();
+    }
+    space.session_on(&origin);
+    let mount = space.mount();
+    let packs = space.path("").parent().unwrap().join("data/objects/packs");
+    let stored = || -> u64 { fs::read_dir(&packs).unwrap().map(|name| name.unwrap().metadata().unwrap().len()).sum() };
+    let (before, mut took) = (stored(), Duration::ZERO);
+    let file = File::options().write(true).open(mount.root().join("large")).unwrap();
+    for _ in 0..checkpoints {
+        let at = rng.below((mib << 20) - changed);
+        for piece in 0..changed >> 20 {
+            file.write_all_at(&rng.bytes(1 << 20), at + (piece << 20)).unwrap();
+        }
+        let started = Instant::now();
+        space.aether(&["checkpoint", "create", "session"]);
+        took += started.elapsed();
+    }
+    let wrote = checkpoints * (changed >> 20 << 20);
+    let grown = stored() - before;
+    let ratio = grown as f64 / wrote as f64;
+    println!(
+        "{checkpoints} checkpoints with {wrote} bytes changed stored {grown}, {ratio:.3} times that, in {took:.2?}"
+    );
+    assert!(ratio < 1.2, "{ratio}");
+    mount.end();
+}

@@ -2,8 +2,8 @@
 
 use aether::model::{Content, Node, PartRef};
 use aether::overlay::{Lower, LowerError, Whence};
-use aether::store::content::{ContentWriter, WHOLE_BYTES, put, put_small};
-use aether::store::{Store, Writer};
+use aether::store::content::{ContentWriter, OldCuts, Rewritten, WHOLE_BYTES, put, put_small, rewrite};
+use aether::store::{Store, StoreError, Writer};
 use proptest::prelude::*;
 use tempfile::tempdir;
 
@@ -177,4 +177,116 @@ fn content_shorter_than_its_file_is_damage() {
         let read = store.read(&content, 4 << 20, offset, &mut [0; 2]);
         assert!(matches!(read, Err(LowerError::Damaged { .. })), "{read:?}");
     }
+}
+
+/// A file in memory that counts what is read of it.
+struct Counted<'a> {
+    bytes: &'a [u8],
+    holes: &'a [bool],
+    read: usize,
+}
+
+impl Rewritten for Counted<'_> {
+    type Error = StoreError;
+
+    fn len_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn run(&mut self, offset: u64) -> Result<Option<std::ops::Range<u64>>, StoreError> {
+        let at = offset as usize;
+        let Some(start) = self.holes[at..].iter().position(|hole| !hole).map(|skip| at + skip) else { return Ok(None) };
+        let end = self.holes[start..].iter().position(|hole| *hole).map_or(self.bytes.len(), |len| start + len);
+        Ok(Some(start as u64..end as u64))
+    }
+
+    fn read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+        self.read += buf.len();
+        buf.copy_from_slice(&self.bytes[offset as usize..][..buf.len()]);
+        Ok(())
+    }
+}
+
+/// The ranges in which nothing differs, holes neither.
+fn same(old: (&[u8], &[bool]), new: (&[u8], &[bool])) -> Vec<std::ops::Range<u64>> {
+    let end = old.0.len().min(new.0.len());
+    let mut same: Vec<std::ops::Range<u64>> = Vec::new();
+    for at in (0..end).filter(|at| old.0[*at] == new.0[*at] && old.1[*at] == new.1[*at]) {
+        match same.last_mut() {
+            Some(last) if last.end == at as u64 => last.end += 1,
+            _ => same.push(at as u64..at as u64 + 1),
+        }
+    }
+    same
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_changed_file_is_stored_as_if_it_was_cut_anew(
+        before in segments(),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), 1..400_000usize, 0..4u8), 0..5),
+        len in proptest::option::of(300_000..4_000_000usize),
+    ) {
+        let dir = tempdir().unwrap();
+        let store = open(dir.path());
+        let hold = store.hold().unwrap();
+        let writer = hold.writer().unwrap();
+        let (old, old_holes) = model(&before);
+        let content = store_all(&writer, &before, 1 << 20);
+        writer.finish().unwrap();
+        let (mut new, mut holes) = (old.clone(), old_holes.clone());
+        let len = len.unwrap_or(old.len()).max(WHOLE_BYTES + 1);
+        let grown = noise(77, len.saturating_sub(new.len()));
+        new.extend(grown);
+        new.truncate(len);
+        holes.resize(len, false);
+        for (spot, count, what) in edits {
+            let start = spot.index(len);
+            let end = (start + count).min(len);
+            holes[start..end].fill(what == 0);
+            let noise = noise(u64::from(what) * 31 + count as u64, end - start);
+            if what == 0 { new[start..end].fill(0) } else { new[start..end].copy_from_slice(&noise) }
+        }
+        let unchanged = same((&old, &old_holes), (&new, &holes));
+        let writer = hold.writer().unwrap();
+        let cuts = OldCuts::of(&store, &content).unwrap();
+        let mut file = Counted { bytes: &new, holes: &holes, read: 0 };
+        let rewritten = rewrite(&writer, &cuts, &unchanged, &mut file).unwrap();
+        let mut anew = Counted { bytes: &new, holes: &holes, read: 0 };
+        prop_assert_eq!(rewritten, rewrite(&writer, &OldCuts::default(), &[], &mut anew).unwrap());
+        let mut whole = ContentWriter::new(&writer);
+        let mut at = 0;
+        while at < len {
+            let run = anew.run(at as u64).unwrap().unwrap_or(len as u64..len as u64);
+            whole.hole(run.start - at as u64).unwrap();
+            whole.data(&new[run.start as usize..run.end as usize]).unwrap();
+            at = run.end as usize;
+        }
+        prop_assert_eq!(rewritten, whole.finish().unwrap());
+        writer.finish().unwrap();
+        prop_assert!(read(&store, &rewritten, len, 0, len) == new);
+    }
+}
+
+#[test]
+fn storing_a_large_file_again_reads_what_changed_and_what_is_cut_with_it() {
+    const MIB: usize = 1 << 20;
+    let dir = tempdir().unwrap();
+    let store = open(dir.path());
+    let hold = store.hold().unwrap();
+    let writer = hold.writer().unwrap();
+    let mut bytes = noise(5, 64 * MIB);
+    let content = put(&writer, &bytes).unwrap();
+    writer.finish().unwrap();
+    let changed = 30 * MIB..30 * MIB + 300_000;
+    bytes[changed.clone()].copy_from_slice(&noise(6, 300_000));
+    let holes = vec![false; bytes.len()];
+    let unchanged = [0..changed.start as u64, changed.end as u64..bytes.len() as u64];
+    let writer = hold.writer().unwrap();
+    let mut file = Counted { bytes: &bytes, holes: &holes, read: 0 };
+    let again = rewrite(&writer, &OldCuts::of(&store, &content).unwrap(), &unchanged, &mut file).unwrap();
+    assert!(file.read < 8 * MIB, "{} bytes were read", file.read);
+    assert_eq!(again, put(&writer, &bytes).unwrap());
 }

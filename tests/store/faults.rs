@@ -103,6 +103,9 @@ impl DiskFile for FaultyFile {
     fn allocate(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
         self.1.allocate(offset, len_bytes)
     }
+    fn has_other_names(&self) -> io::Result<bool> {
+        self.1.has_other_names()
+    }
     fn allocated_bytes(&self) -> io::Result<u64> {
         self.1.allocated_bytes()
     }

@@ -225,6 +225,7 @@ fn a_catalog_without_checksums_gets_them_and_keeps_what_it_holds() {
     // As an older version made it: by SQLite alone, with the last changes in the log.
     let mut plain = Connection::open(&path).unwrap();
     plain.pragma_update(None, "application_id", open::APPLICATION_ID).unwrap();
+    undo::functions::register(&plain).unwrap();
     migrate::run(&path, &mut plain).unwrap();
     plain.pragma_update(None, "journal_mode", "wal").unwrap();
     let mut old = Catalog { path: path.clone(), connection: plain };

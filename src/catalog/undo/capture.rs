@@ -2,17 +2,20 @@
 //!
 //! They are made from the schema as it is, for every table but those of [`IGNORED`], whenever the format changes: a
 //! new table or column needs no thought. A value is kept as JSON: numbers and NULL as they are, text with a `t` in
-//! front, bytes in hexadecimal with an `x` in front.
+//! front, bytes in hexadecimal with an `x` in front; [`functions`](super::functions) write it down.
 
 use rusqlite::Connection;
 
-/// Tables that are not undone: the history itself, where a session's files are, and what others heard, read or got by now.
+/// Tables that are not undone: the history itself, where a session's files are, what others heard,
+/// read or got by now, and what a collection notes.
 const IGNORED: &[&str] = &[
     "bus_message",
     "bus_tail",
     "cache_entry",
     "cache_floor",
     "cache_value",
+    "collection",
+    "dropped_root",
     "event",
     "health",
     "lock",
@@ -96,18 +99,13 @@ pub(in crate::catalog) fn install(connection: &Connection) -> rusqlite::Result<(
 
 fn triggers(table: &Table) -> String {
     let name = &table.name;
-    let key = |row: &str| format!("json_array({})", list(table.key.iter().map(|column| value(row, column))));
+    let key = |row: &str| format!("undo_key({})", list(table.key.iter().map(|column| format!("{row}.\"{column}\""))));
     let image = |row: &str| {
-        let pairs = table.captured().map(|column| format!("'{column}', {}", value(row, column)));
-        format!("json_object({})", list(pairs))
+        format!("undo_image({})", list(table.captured().map(|column| format!("'{column}',{row}.\"{column}\""))))
     };
     let differs = |column: &str| format!("OLD.\"{column}\" IS NOT NEW.\"{column}\"");
     let changed = table.captured().map(differs).collect::<Vec<_>>().join(" OR ");
-    let pairs = table.captured().map(|column| {
-        let (old, new) = (value("OLD", column), value("NEW", column));
-        format!("SELECT '{column}' AS name, {old} AS old, {new} AS new WHERE {}", differs(column))
-    });
-    let pairs = pairs.collect::<Vec<_>>().join(" UNION ALL ");
+    let both = list(table.captured().map(|column| format!("'{column}',OLD.\"{column}\",NEW.\"{column}\"")));
     let write = "INSERT INTO undo_row (operation, table_name, key, before, after)
         SELECT (SELECT max(seq) FROM operation)";
     format!(
@@ -118,7 +116,7 @@ fn triggers(table: &Table) -> String {
             {write}, '{name}', {}, {}, NULL;
         END;
         CREATE TRIGGER {PREFIX}{name}_update AFTER UPDATE ON {name} WHEN {changed} BEGIN
-            {write}, '{name}', {}, json_group_object(name, old), json_group_object(name, new) FROM ({pairs});
+            {write}, '{name}', {}, undo_old({both}), undo_new({both});
         END;",
         key("NEW"),
         image("NEW"),

@@ -11,6 +11,7 @@
 
 pub(super) mod capture;
 mod choose;
+pub(super) mod functions;
 mod reverse;
 mod row;
 

@@ -53,6 +53,12 @@ pub(in crate::cli) fn apply_retention(cx: &mut Cx) -> Result<AppliedView, Error>
     Ok(AppliedView::new(&applied))
 }
 
+/// What is due, without doing it.
+pub(in crate::cli) fn preview_retention(cx: &mut Cx) -> Result<AppliedView, Error> {
+    let rules = cx.config.retention;
+    Ok(AppliedView::new(&retention::preview(&mut cx.ops, &rules)?))
+}
+
 /// The moment that is so far from now; `never` is none.
 pub(super) fn expiry(cx: &Cx, text: &str) -> Result<Option<i64>, Error> {
     Ok(match text {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
-use crate::cli::session::expire::apply_retention;
+use crate::cli::session::expire::{apply_retention, preview_retention};
 use crate::cli::{Run, interrupt};
 use crate::ops::store_gc::Watch;
 use crate::ops::store_gc::{self, GcOptions};
@@ -16,8 +16,9 @@ use crate::ui::{Progress, Ui};
 ///
 /// First, sessions whose time is over are archived or go to the trash, as by `session expire --due`. What was deleted
 /// longer ago than the setting `retention.trash_days` says leaves the trash for good, and commands from before then
-/// cannot be undone any more. Then everything goes that no source, session or checkpoint refers to. Sessions can be
-/// mounted and written meanwhile, and imports run; killing it does no harm.
+/// cannot be undone any more; the history goes from before `retention.events_days`, unless that is 0. Then everything
+/// goes that no source, session or checkpoint refers to. Sessions can be mounted and written meanwhile, and imports run;
+/// killing it does no harm.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,19 +37,20 @@ pub(crate) struct Args {
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let cancel = interrupt::flag()?;
+        let applied = if self.dry_run { preview_retention(cx)? } else { apply_retention(cx)? };
         if !self.dry_run {
-            let applied = apply_retention(cx)?;
-            applied.lines().iter().for_each(|line| cx.ui.note(line));
+            applied.lines(true).iter().for_each(|line| cx.ui.note(line));
         }
         let display = Display::new(&cx.ui, cancel);
         let options = GcOptions {
             dry_run: self.dry_run,
             live_percent: cx.config.gc_live_percent,
             trash_days: self.trash_days.unwrap_or(cx.config.trash_days),
+            events_days: cx.config.retention.events_days,
         };
         let report = store_gc::run(&mut cx.ops, &options, &display)?;
         drop(display);
-        cx.ui.show(&GcView::from(&report))?;
+        cx.ui.show(&GcView::new(&report, applied))?;
         Ok(Exit::DONE)
     }
 }

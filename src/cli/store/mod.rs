@@ -1,6 +1,10 @@
 //! `aether store`
 
+mod backup;
+pub(in crate::cli) mod du;
 mod gc;
+mod rebuild;
+mod repair;
 mod stats;
 mod verify;
 
@@ -25,8 +29,12 @@ commands! {
     /// The commands.
     Command {
         Stats(stats::Args),
+        Du(du::Args),
         Gc(gc::Args),
         Verify(verify::Args),
+        Repair(repair::Args),
+        Backup(backup::Args),
+        Rebuild(rebuild::Args),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ui::view::VerifyView;
 /// Check everything that is stored, and say what damage touches
 ///
 /// Looks for everything that sources, sessions and checkpoints refer to, and reads all that trees consist of; with
-/// `--read-data` all content, too. The exit code is 7 when something is damaged, and each damaged object comes with what
+/// `--read-data` all content, too, also what mounted sessions have written and nobody has stored yet. The exit code is 7 when something is damaged, and each damaged object comes with what
 /// it touches. Nothing is changed. Sessions can be mounted and written meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -140,6 +140,10 @@ impl DiskFile for SimFile {
         Ok(())
     }
 
+    fn has_other_names(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn allocated_bytes(&self) -> io::Result<u64> {
         Ok(self.inode(&mut self.state.lock()).blocks.len() as u64 * BLOCK_BYTES)
     }

@@ -88,6 +88,16 @@ fn delta_number(dir: &Path) -> Option<u64> {
     }
 }
 
+/// The directories below a session's that hold deltas from before the one of this number: litter.
+///
+/// # Errors
+/// What the disk says.
+pub fn dead_deltas(session_dir: &Path, number: u64) -> std::io::Result<Vec<PathBuf>> {
+    let mut dirs = crate::disk::RealDisk.list(session_dir)?;
+    dirs.retain(|dir| delta_number(dir).is_some_and(|found| found < number));
+    Ok(dirs)
+}
+
 /// The store of a data directory.
 ///
 /// # Errors

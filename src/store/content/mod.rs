@@ -13,9 +13,11 @@
 
 mod manifest;
 mod read;
+mod rewrite;
 mod write;
 
 pub(super) use read::{read, seek};
+pub use rewrite::{OldCuts, Rewritten, rewrite};
 pub use write::{ContentWriter, put, put_small};
 
 /// The longest file that is stored as one chunk, in bytes.

@@ -134,7 +134,7 @@ fn put_next(parts: &mut ManifestBuilder<'_>, bytes: &[u8]) -> Result<usize, Stor
 }
 
 /// The length of the chunk that `bytes` begins with. At most [`MAX_BYTES`] are looked at.
-fn next_len(bytes: &[u8]) -> usize {
+pub(super) fn next_len(bytes: &[u8]) -> usize {
     // Normalisation level 1: one bit more than the average asks for below it, one bit less above it.
     const BITS: usize = AVG_BYTES.ilog2() as usize;
     const SMALL: u64 = MASKS[BITS + 1];

@@ -75,9 +75,11 @@ pub(super) fn delete(inner: &Inner, names: &[&str]) -> Result<u64, StoreError> {
     Ok(bytes)
 }
 
-/// Removes a file, and gives its bytes back at once: some mount may still have it open.
+/// Removes a file, and gives its bytes back at once: some mount may still have it open. Under another name it may be part of
+/// a backup, and then these are not ours.
 fn remove(inner: &Inner, path: &Path) -> Result<(), StoreError> {
     match inner.disk.open(path, Open::Write) {
+        Ok(file) if file.has_other_names()? => {}
         Ok(file) => file.set_len(0)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
@@ -91,7 +93,23 @@ pub struct NoCollection {
     _lock: File,
 }
 
+/// The lock of collections, for whoever wants that neither these nor those who keep them away run.
+#[derive(Debug)]
+pub struct Alone {
+    _lock: File,
+}
+
 impl Store {
+    /// Keeps collections, checks and backups from running.
+    ///
+    /// # Errors
+    /// [`StoreError::InCollection`] when one runs.
+    pub fn alone(&self) -> Result<Alone, StoreError> {
+        let lock = super::patiently(|| lock(&self.inner))?.ok_or(StoreError::InCollection)?;
+        recover(&self.inner, &leftovers(&self.inner)?)?;
+        Ok(Alone { _lock: lock })
+    }
+
     /// Keeps collections from running.
     ///
     /// # Errors

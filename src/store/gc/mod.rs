@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use crate::disk::Open;
 use crate::model::ObjectId;
 
-pub use condemn::NoCollection;
+pub use condemn::{Alone, NoCollection};
 
 pub(super) use marks::{ByShort, Short};
 

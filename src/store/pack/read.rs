@@ -189,6 +189,11 @@ impl Pack {
         Ok(Some(SealedBlock { head, head_bytes, objects: record.objects.clone(), table, stored }))
     }
 
+    /// What the block at this offset says is in it; `None` if its checksum is wrong.
+    pub fn block_at(&self, offset: u64) -> Result<Option<BlockRecord>, StoreError> {
+        Ok(self.checked_block(offset)?.1)
+    }
+
     /// The block at this offset, or only its head if its checksum is wrong.
     fn checked_block(&self, offset: u64) -> Result<(BlockHead, Option<BlockRecord>), StoreError> {
         let head_bytes = self.array::<HEAD_LEN>(offset)?;

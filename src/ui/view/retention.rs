@@ -28,18 +28,19 @@ impl AppliedView {
 }
 
 impl AppliedView {
-    /// What was done, a line each.
+    /// What was done, a line each, or what would be.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let archived = self.archived.iter().map(|name| format!("Archived session {name}"));
-        let trashed = self.trashed.iter().map(|name| format!("Moved session {name} to the trash"));
-        let checkpoints = self.checkpoints.iter().map(|name| format!("Moved checkpoint {name} to the trash"));
+    pub fn lines(&self, is_done: bool) -> Vec<String> {
+        let (archive, trash) = if is_done { ("Archived", "Moved") } else { ("Would archive", "Would move") };
+        let archived = self.archived.iter().map(|name| format!("{archive} session {name}"));
+        let trashed = self.trashed.iter().map(|name| format!("{trash} session {name} to the trash"));
+        let checkpoints = self.checkpoints.iter().map(|name| format!("{trash} checkpoint {name} to the trash"));
         archived.chain(trashed).chain(checkpoints).collect()
     }
 }
 
 impl View for AppliedView {
     fn text(&self, page: &mut Page) {
-        self.lines().iter().for_each(|line| page.line(line));
+        self.lines(true).iter().for_each(|line| page.line(line));
     }
 }

@@ -6,6 +6,8 @@ use crate::ops::store_gc::GcReport;
 use crate::ops::store_stats::StoreStats;
 use crate::ui::{Page, Paint, View, bytes};
 
+use super::AppliedView;
+
 /// Sums over all packs.
 #[derive(Debug, Serialize)]
 pub struct StoreStatsView {
@@ -49,8 +51,10 @@ struct PurgedView {
 pub struct GcView {
     dry_run: bool,
     freed_bytes: u64,
+    due: AppliedView,
     purged: Vec<PurgedView>,
     forgotten_operations: u64,
+    pruned_events: u64,
     session_dirs: u64,
     session_bytes: u64,
     live_objects: u64,
@@ -65,8 +69,10 @@ pub struct GcView {
     no_space: bool,
 }
 
-impl From<&GcReport> for GcView {
-    fn from(report: &GcReport) -> Self {
+impl GcView {
+    /// The view of what a collection did, and of what was due before it.
+    #[must_use]
+    pub fn new(report: &GcReport, due: AppliedView) -> Self {
         let purged = report.purged.objects.iter();
         let purged = purged
             .map(|found| PurgedView { kind: found.kind.word(), id: found.id.clone(), name: found.name.clone() })
@@ -75,8 +81,10 @@ impl From<&GcReport> for GcView {
         Self {
             dry_run: report.dry_run,
             freed_bytes: report.freed_bytes(),
+            due,
             purged,
             forgotten_operations: report.purged.operations.len() as u64,
+            pruned_events: report.events,
             session_dirs: report.session_dirs,
             session_bytes: report.session_bytes,
             live_objects: store.live_objects,
@@ -106,8 +114,16 @@ impl View for GcView {
             bytes(self.moved_bytes)
         );
         page.put(Paint::Dim, &packs).end();
+        for line in self.due.lines(false).iter().filter(|_| self.dry_run) {
+            page.put(Paint::Dim, line).end();
+        }
         for found in &self.purged {
-            page.put(Paint::Dim, &format!("{} `{}` left the trash", found.kind, found.name)).end();
+            let left = if self.dry_run { "would leave" } else { "left" };
+            page.put(Paint::Dim, &format!("{} `{}` {left} the trash", found.kind, found.name)).end();
+        }
+        if self.pruned_events > 0 {
+            let left = if self.dry_run { "would leave" } else { "left" };
+            page.put(Paint::Dim, &format!("{} events {left} the history", self.pruned_events)).end();
         }
         if self.damaged_packs > 0 {
             let text = format!("{} packs are damaged and were left alone", self.damaged_packs);

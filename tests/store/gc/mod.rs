@@ -2,6 +2,7 @@
 
 mod concurrent;
 mod killed;
+mod large;
 mod random;
 pub mod scene;
 mod simple;
