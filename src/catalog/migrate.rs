@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_approvals.sql"),
     include_str!("migrations/0011_materializations.sql"),
     include_str!("migrations/0012_dropped_roots.sql"),
+    include_str!("migrations/0013_promotions.sql"),
 ];
 
 /// The format that this version writes.

@@ -29,6 +29,7 @@ mod migrate;
 mod name;
 mod open;
 mod operation;
+mod outcome;
 mod proof;
 mod purge;
 mod resolve;

@@ -53,13 +53,15 @@ pub struct Revision {
     pub left_out: Vec<String>,
     /// Which state of the origin it was: a commit, or the identity and times of a file.
     pub origin_version: Option<String>,
+    /// The id of the session or commit that it was promoted from; `None`: it was imported.
+    pub promoted_from: Option<String>,
 }
 
-const COLUMNS: &str =
-    "source, number, root, created_ns, actor, files, dirs, size_bytes, duration_ns, left_out, origin_version
+pub(super) const COLUMNS: &str =
+    "source, number, root, created_ns, actor, files, dirs, size_bytes, duration_ns, left_out, origin_version, promoted_from
      FROM revision";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Revision> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Revision> {
     Ok(Revision {
         source: row.get(0)?,
         number: row.get(1)?,
@@ -72,6 +74,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Revision> {
         duration_ns: row.get(8)?,
         left_out: strings(row, 9)?,
         origin_version: row.get(10)?,
+        promoted_from: row.get(11)?,
     })
 }
 

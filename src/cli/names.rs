@@ -44,6 +44,11 @@ pub(super) fn commits() -> Vec<CompletionCandidate> {
     known().unwrap_or_default().into_iter().map(candidate).collect()
 }
 
+/// What can become a revision.
+pub(super) fn outcomes() -> Vec<CompletionCandidate> {
+    sessions().into_iter().chain(commits()).collect()
+}
+
 /// What a fork can begin with.
 pub(super) fn kept() -> Vec<CompletionCandidate> {
     checkpoints().into_iter().chain(commits()).collect()

@@ -4,6 +4,7 @@
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
 pub mod absorb;
+pub mod apply;
 pub mod approval;
 pub mod archive;
 pub mod assemble;
@@ -42,6 +43,7 @@ pub mod retention;
 pub mod rules;
 mod scratch;
 pub mod seal;
+pub mod session_apply;
 pub mod session_archive;
 pub mod session_changes;
 pub mod session_create;
@@ -60,6 +62,7 @@ pub mod source_delete;
 pub mod source_import;
 pub mod source_list;
 pub mod source_origin;
+pub mod source_promote;
 pub mod source_prune;
 pub mod source_rename;
 pub mod source_watch;

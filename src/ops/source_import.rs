@@ -168,11 +168,13 @@ pub fn refresh(cx: &mut Context, key: &str, watch: Watch<'_>) -> Result<SourceIm
         return Err(Error::NoOrigin { name: info.source.name });
     };
     refuse_covered(cx, &info.source, &origin.place)?;
-    let version = info.newest.as_ref().and_then(|revision| revision.origin_version.as_deref());
+    // What was promoted since is no state of the origin.
+    let imported = cx.catalog()?.view().newest_import(&info.source.id)?;
+    let version = imported.as_ref().and_then(|revision| revision.origin_version.as_deref());
     if origin.is_at(version, &info.source.import)? {
         return Ok(SourceImport { info, changed: false, left_out: Vec::new(), files_read: 0 });
     }
-    let previous = info.newest.as_ref().map(|revision| revision.root);
+    let previous = imported.as_ref().map(|revision| revision.root);
     let Taken { revision, files_read } = origin.take(cx, &hold, previous, &info.source.import, watch)?;
     let changed = previous != Some(revision.root);
     if changed {

@@ -1,5 +1,6 @@
 //! Tests of the program from the outside: its arguments, output, exit codes.
 
+mod applying;
 mod approvals;
 mod archive;
 mod cache;
@@ -17,6 +18,7 @@ mod names;
 mod origins;
 mod output;
 mod plain;
+mod promoting;
 mod sources;
 mod space;
 mod states;

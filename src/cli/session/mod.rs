@@ -2,6 +2,7 @@
 
 mod absorb;
 mod activate;
+mod apply;
 mod archive;
 mod create;
 mod delete;
@@ -58,6 +59,7 @@ commands! {
         Update(update::Args),
         Materialize(materialize::Args),
         Absorb(absorb::Args),
+        Apply(apply::Args),
     }
 }
 

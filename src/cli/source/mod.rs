@@ -6,6 +6,7 @@ mod diff;
 mod list;
 mod log;
 pub(super) mod progress;
+mod promote;
 mod prune;
 mod refresh;
 mod rename;
@@ -42,6 +43,7 @@ commands! {
         Refresh(refresh::Args),
         Watch(watch::Args),
         Prune(prune::Args),
+        Promote(promote::Args),
         Rename(rename::Args),
         Delete(delete::Args),
     }

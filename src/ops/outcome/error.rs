@@ -1,11 +1,15 @@
 //! Why what a session would bring cannot be kept or handed on.
 
 use crate::ops::Kind;
+use crate::ops::apply::ApplyError;
 use crate::ops::error::listed;
 
 /// Why an outcome is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum OutcomeError {
+    /// Changes cannot be written to a directory.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// There is nothing that the commit before it, or the base, has not.
     #[error("session `{name}` has nothing to commit: it is what {than} has")]
     NothingToCommit {
@@ -52,6 +56,38 @@ pub enum OutcomeError {
         /// The name that the session had.
         session: String,
     },
+    /// The source moved on since.
+    #[error("`{name}` stands on `{source_name}@{stands_on}`, and `{source_name}@{newest}` is the newest by now")]
+    Behind {
+        /// The session or commit.
+        name: String,
+        /// The source.
+        source_name: String,
+        /// The revision that it stands on; 0 if it stands on none.
+        stands_on: u64,
+        /// The newest one.
+        newest: u64,
+    },
+    /// It came from elsewhere.
+    #[error("`{name}` does not stand on a revision of source `{source_name}`")]
+    OtherSource {
+        /// The session or commit.
+        name: String,
+        /// The source.
+        source_name: String,
+    },
+    /// The text names something else than a session or a commit.
+    #[error("`{text}` is neither a session nor a commit")]
+    NoOutcome {
+        /// As the user wrote it.
+        text: String,
+    },
+    /// A commit has only what is tracked.
+    #[error("commit `{id}` has no scratch that could come along")]
+    NoScratch {
+        /// The commit.
+        id: String,
+    },
     /// Sessions began with the commit.
     #[error("commit `{id}` is the beginning of {}", listed(.sessions))]
     CommitInUse {
@@ -62,15 +98,23 @@ pub enum OutcomeError {
     },
 }
 
+impl From<ApplyError> for crate::ops::Error {
+    fn from(error: ApplyError) -> Self {
+        OutcomeError::Apply(error).into()
+    }
+}
+
 impl OutcomeError {
     /// What went wrong, coarsely.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Apply(error) => error.kind(),
             Self::NothingToCommit { .. } => Kind::Failed,
             Self::NoMessage | Self::BadMessage | Self::NotText { .. } | Self::BadAuthor { .. } => Kind::Usage,
             Self::NothingToAmend { .. } | Self::SessionGone { .. } => Kind::NotFound,
-            Self::Overtaken { .. } => Kind::Conflict,
+            Self::Overtaken { .. } | Self::Behind { .. } => Kind::Conflict,
+            Self::OtherSource { .. } | Self::NoOutcome { .. } | Self::NoScratch { .. } => Kind::Usage,
             Self::CommitInUse { .. } => Kind::Refused,
         }
     }
@@ -79,12 +123,17 @@ impl OutcomeError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Apply(error) => error.code(),
             Self::NothingToCommit { .. } => "nothing-to-commit",
             Self::NothingToAmend { .. } => "nothing-to-amend",
             Self::Overtaken { .. } => "overtaken",
             Self::NoMessage => "no-message",
             Self::BadMessage | Self::NotText { .. } => "bad-message",
             Self::BadAuthor { .. } => "bad-author",
+            Self::Behind { .. } => "behind",
+            Self::OtherSource { .. } => "other-source",
+            Self::NoOutcome { .. } => "no-outcome",
+            Self::NoScratch { .. } => "no-scratch",
             Self::SessionGone { .. } => "session-gone",
             Self::CommitInUse { .. } => "commit-in-use",
         }
@@ -94,6 +143,7 @@ impl OutcomeError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::Apply(error) => error.hints(),
             Self::NothingToCommit { name, .. } => {
                 vec![format!("`aether status {name}` shows what is tracked; scratch paths are never committed")]
             }
@@ -106,6 +156,11 @@ impl OutcomeError {
             Self::SessionGone { id, .. } => {
                 vec![format!("`aether session create --commit {id}` makes a session of it")]
             }
+            Self::Behind { name, .. } if name.starts_with("o-") => {
+                vec![format!("`aether session create --commit {name}`, then `aether update` that, and promote it")]
+            }
+            Self::Behind { name, .. } => vec![format!("`aether update {name}` brings it up")],
+            Self::OtherSource { .. } | Self::NoOutcome { .. } | Self::NoScratch { .. } => Vec::new(),
             Self::BadMessage | Self::NotText { .. } | Self::BadAuthor { .. } => Vec::new(),
         }
     }

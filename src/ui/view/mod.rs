@@ -1,5 +1,6 @@
 //! One view a result.
 
+mod apply;
 mod approval;
 mod backup;
 mod cache;
@@ -35,6 +36,7 @@ mod verify;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub use apply::ApplyView;
 pub use approval::{ApprovalAction, ApprovalView};
 pub use backup::BackupView;
 pub use cache::{CacheEntryView, CacheImportedView, CacheRemovedView, CacheSetView, CacheStatsView, CacheValueView};

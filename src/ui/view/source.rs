@@ -18,6 +18,7 @@ pub enum SourceAction {
     Shown,
     Created,
     Refreshed,
+    Promoted,
     Unchanged,
     Renamed,
     Deleted,
@@ -85,6 +86,7 @@ impl SourceView {
         let verb = match self.action {
             SourceAction::Created => "Created",
             SourceAction::Refreshed => "Refreshed",
+            SourceAction::Promoted => "Promoted",
             SourceAction::Renamed => "Renamed",
             SourceAction::Deleted => "Deleted",
             SourceAction::Unchanged => {
@@ -95,7 +97,7 @@ impl SourceView {
         };
         page.put(Paint::Plain, verb).put(Paint::Plain, " source ").put(Paint::Strong, &self.name);
         page.put(Paint::Dim, &format!(" ({})", self.id));
-        let fresh = matches!(self.action, SourceAction::Created | SourceAction::Refreshed);
+        let fresh = matches!(self.action, SourceAction::Created | SourceAction::Refreshed | SourceAction::Promoted);
         if let Some(newest) = self.newest.as_ref().filter(|_| fresh) {
             page.put(Paint::Plain, &format!(": revision {}, {}", newest.number, newest.summary()));
         }
@@ -188,6 +190,7 @@ pub struct RevisionView {
     import_ms: u64,
     left_out: Vec<String>,
     origin_version: Option<String>,
+    promoted_from: Option<String>,
     created: String,
     actor: String,
     #[serde(skip)]
@@ -210,6 +213,7 @@ impl RevisionView {
             import_ms: revision.duration_ns / 1_000_000,
             left_out: revision.left_out.clone(),
             origin_version: revision.origin_version.clone(),
+            promoted_from: revision.promoted_from.clone(),
             created: rfc3339(revision.created_ns),
             actor: revision.actor.clone(),
             created_ns: revision.created_ns,

@@ -1,0 +1,138 @@
+//! Promoting: what came of a session becomes the newest revision of its source, if nothing newer is in between.
+
+use crate::catalog::{NewRevision, Revision, Source};
+use crate::model::RootId;
+
+use super::Context;
+use super::error::Result;
+use super::gate::{self, Action, Pass, Work};
+use super::names::Named;
+use super::outcome::{self, Outcome, OutcomeError};
+use super::source_list::{SourceInfo, show};
+use super::states;
+
+/// What to promote.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The source.
+    pub source: String,
+    /// A session, or a commit.
+    pub from: String,
+    /// With all that a session holds, in place of scratch as the source has it.
+    pub with_scratch: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Promoted {
+    /// The source.
+    pub info: SourceInfo,
+    /// The session or commit, by name.
+    pub from: String,
+    /// Whether there is a new revision; else the newest has all of it.
+    pub changed: bool,
+}
+
+/// What is to become a revision, and what it was made on.
+struct Candidate {
+    name: String,
+    id: String,
+    source: Option<String>,
+    revision: Option<u64>,
+    root: RootId,
+    pass: Pass,
+    /// Keeps the tree until the row is there.
+    _outcome: Option<Outcome>,
+}
+
+/// Makes a session's tracked changes, or a commit, the newest revision of its source. Sessions on older ones stay there.
+///
+/// # Errors
+/// [`OutcomeError::Behind`] when the source has a newer revision than the one that was stood on; [`gate::pass`]; or it is
+/// not there, is no session or commit of that source, or cannot be read.
+pub fn run(cx: &mut Context, request: &Request) -> Result<Promoted> {
+    let _hold = cx.store()?.hold()?;
+    let source = cx.catalog()?.view().source(&request.source)?;
+    let named = states::resolve(cx, &request.from)?;
+    let candidate = candidate(cx, &named, request)?;
+    let base = check(cx, &source, &candidate)?;
+    let changed = candidate.root != base.root;
+    if changed {
+        let totals = outcome::root(cx.store()?, candidate.root)?.totals;
+        let new = NewRevision {
+            root: candidate.root,
+            files: totals.files,
+            dirs: totals.dirs,
+            size_bytes: totals.size_bytes,
+            duration_ns: 0,
+            left_out: Vec::new(),
+            // The origin is where it was, so that a refresh has nothing to do.
+            origin_version: base.origin_version.clone(),
+        };
+        cx.write(|tx| {
+            candidate.pass.confirm(tx.view())?;
+            let newest = tx.view().revision(&source, None)?.number;
+            if newest != base.number {
+                return Err(behind(&candidate, &source, newest));
+            }
+            let number = tx.create_revision(&source.id, &new)?;
+            Ok(tx.promoted(&source.id, number, &candidate.id)?)
+        })?;
+    }
+    Ok(Promoted { info: show(cx, &source.id)?, from: candidate.name, changed })
+}
+
+fn candidate(cx: &mut Context, named: &Named, request: &Request) -> Result<Candidate> {
+    match named {
+        Named::Session(session) => {
+            let outcome = Outcome::of(cx, session.clone())?;
+            let pass = gate::pass(cx, Action::Promote, Work::present(session, Some(outcome.state)))?;
+            let root = if request.with_scratch { outcome.state } else { outcome.tree(cx)? };
+            Ok(Candidate {
+                name: session.name.clone(),
+                id: session.id.clone(),
+                source: session.base.source.clone(),
+                revision: session.base.revision,
+                root,
+                pass,
+                _outcome: Some(outcome),
+            })
+        }
+        Named::Commit(commit) if request.with_scratch => Err(OutcomeError::NoScratch { id: commit.id.clone() }.into()),
+        Named::Commit(commit) => Ok(Candidate {
+            name: commit.id.clone(),
+            id: commit.id.clone(),
+            source: commit.source.clone(),
+            revision: commit.revision,
+            root: commit.root,
+            pass: gate::pass(cx, Action::Promote, Work::committed(commit))?,
+            _outcome: None,
+        }),
+        Named::Checkpoint(..) | Named::Revision(..) => {
+            Err(OutcomeError::NoOutcome { text: request.from.clone() }.into())
+        }
+    }
+}
+
+/// The revision that the candidate was made on, which must be the newest of the source.
+fn check(cx: &mut Context, source: &Source, candidate: &Candidate) -> Result<Revision> {
+    if candidate.source.as_ref() != Some(&source.id) {
+        let (name, source_name) = (candidate.name.clone(), source.name.clone());
+        return Err(OutcomeError::OtherSource { name, source_name }.into());
+    }
+    let newest = cx.catalog()?.view().revision(source, None)?;
+    match candidate.revision {
+        Some(number) if number == newest.number => Ok(newest),
+        _ => Err(behind(candidate, source, newest.number)),
+    }
+}
+
+fn behind(candidate: &Candidate, source: &Source, newest: u64) -> super::Error {
+    OutcomeError::Behind {
+        name: candidate.name.clone(),
+        source_name: source.name.clone(),
+        stands_on: candidate.revision.unwrap_or(0),
+        newest,
+    }
+    .into()
+}
