@@ -8,5 +8,6 @@ mod durability;
 mod generated;
 mod import;
 mod merge;
+mod review;
 mod store;
 mod tidy;

@@ -341,29 +341,39 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Adds an answer, and puts the approval in a state.
+    /// Adds an answer. Who gives it, and when, is this operation's.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn answer_approval(
-        &mut self,
-        approval: &Approval,
-        (verdict, message): (Verdict, &str),
-        (actor_kind, signature): (Option<&str>, Option<&str>),
-        state: ApprovalState,
-    ) -> Result<(), Error> {
+    pub fn add_answer(&mut self, approval: &Approval, answer: &Answer) -> Result<(), Error> {
         let act = self.act();
         let sql =
             "INSERT INTO approval_answer (approval, number, verdict, message, time_ns, actor, actor_kind, signature)
                    SELECT ?1, 1 + count(*), ?2, ?3, ?4, ?5, ?6, ?7 FROM approval_answer WHERE approval = ?1";
-        let params = (&approval.id, verdict.word(), message, act.now_ns, &act.actor, actor_kind, signature);
-        self.execute(sql, params)?;
+        let params = (
+            &approval.id,
+            answer.verdict.word(),
+            &answer.message,
+            act.now_ns,
+            &act.actor,
+            &answer.actor_kind,
+            &answer.signature,
+        );
+        self.execute(sql, params).map(drop)
+    }
+
+    /// Says where an approval stands after an answer.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn settle_approval(&mut self, approval: &Approval, answer: &Answer, state: ApprovalState) -> Result<(), Error> {
         let details = json!({
             "session": approval.session, "session_name": approval.session_name, "action": approval.action,
-            "change_set": approval.content.0.to_hex(), "message": message, "state": state.word(),
-            "signed": signature.is_some(),
+            "change_set": approval.content.0.to_hex(), "message": answer.message, "state": state.word(),
+            "signed": answer.signature.is_some(),
         });
-        self.event(&format!("approval.{}", verdict.word()), ObjectType::Approval, &approval.id, &details)?;
+        let what = format!("approval.{}", answer.verdict.word());
+        self.event(&what, ObjectType::Approval, &approval.id, &details)?;
         self.set_approval_state(approval, state)
     }
 

@@ -23,11 +23,14 @@ pub enum ObjectType {
     Commit,
     /// Whether an action may happen.
     Approval,
+    /// A note of a review.
+    Annotation,
 }
 
 impl ObjectType {
     /// Every type.
-    pub const ALL: [Self; 5] = [Self::Source, Self::Session, Self::Checkpoint, Self::Commit, Self::Approval];
+    pub const ALL: [Self; 6] =
+        [Self::Source, Self::Session, Self::Checkpoint, Self::Commit, Self::Approval, Self::Annotation];
 
     /// Letters that ids begin with, also of types to come, so that a name accepted today is no id tomorrow.
     const LETTERS: &'static [u8] = b"abcehknost";
@@ -42,6 +45,8 @@ impl ObjectType {
             // An outcome: `c` is taken.
             Self::Commit => 'o',
             Self::Approval => 'a',
+            // A note: `a` is taken.
+            Self::Annotation => 'n',
         }
     }
 
@@ -54,6 +59,7 @@ impl ObjectType {
             Self::Checkpoint => "checkpoint",
             Self::Commit => "commit",
             Self::Approval => "approval",
+            Self::Annotation => "annotation",
         }
     }
 }

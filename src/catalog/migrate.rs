@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_materializations.sql"),
     include_str!("migrations/0012_dropped_roots.sql"),
     include_str!("migrations/0013_promotions.sql"),
+    include_str!("migrations/0014_review.sql"),
 ];
 
 /// The format that this version writes.

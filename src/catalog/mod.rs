@@ -9,6 +9,7 @@
 //! - Times, actors and randomness come from the caller, in an [`Act`].
 //! - SQL stands beside the function that runs it, one file an object.
 
+mod annotation;
 mod approval;
 mod bus;
 mod cache;
@@ -30,6 +31,7 @@ mod name;
 mod open;
 mod operation;
 mod outcome;
+mod policy;
 mod proof;
 mod purge;
 mod resolve;
@@ -48,6 +50,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use crate::model::RootId;
 
+pub use annotation::{Annotation, AnnotationFilter, AnnotationReply, NewAnnotation};
 pub use approval::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Verdict};
 pub use bus::{BusFilter, BusLimits, BusMessage, BusStats};
 pub use cache::{CacheCondition, CacheEntry, CacheFilter, CacheSet, CacheStats, NewCacheValue};

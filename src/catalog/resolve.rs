@@ -16,6 +16,7 @@ impl ObjectType {
             // `commit` is a word of SQL.
             Self::Commit => "outcome",
             Self::Approval => "approval",
+            Self::Annotation => "annotation",
         }
     }
 
@@ -25,6 +26,7 @@ impl ObjectType {
             Self::Source | Self::Session | Self::Checkpoint => "name",
             Self::Commit => "substr(message, 1, instr(message || char(10), char(10)) - 1)",
             Self::Approval => "action",
+            Self::Annotation => "substr(text, 1, 60)",
         }
     }
 

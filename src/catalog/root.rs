@@ -104,6 +104,13 @@ const ROOTS: &[RootColumn] = &[
               FROM merge JOIN session ON session.id = merge.session WHERE merge.old_onto_root IS NOT NULL",
     },
     RootColumn {
+        column: "annotation.root",
+        what: "content of an annotation",
+        sql:
+            "SELECT annotation.root, session.id, session.name, NULL, coalesce(session.deleted_ns, annotation.deleted_ns)
+              FROM annotation JOIN session ON session.id = annotation.session",
+    },
+    RootColumn {
         column: "approval.root",
         what: "content of an approval",
         sql: "SELECT root, session, session_name, NULL, NULL FROM approval",

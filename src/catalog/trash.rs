@@ -79,6 +79,7 @@ impl Tx<'_> {
             ObjectType::Checkpoint => return self.take_checkpoint_from_trash(found, name),
             ObjectType::Commit => return self.take_commit_from_trash(found),
             ObjectType::Approval => return Err(Error::NotInTrash { key: found.id.clone() }),
+            ObjectType::Annotation => return self.take_annotation_from_trash(found),
             ObjectType::Source | ObjectType::Session => {}
         }
         let name = name.unwrap_or(&found.name);

@@ -36,6 +36,7 @@ impl Cx {
             Ui::new(Options { color: config.color, pager: config.pager.clone(), now_ns, ..plain_options(env, global) });
         let mut ops = Context::new(config.paths.clone(), config.actor.clone(), spelled(args), now_ns, seed()?);
         ops.session = global.session.clone().or_else(|| config.session.clone());
+        ops.actor_kind = config.actor_kind.map(|kind| kind.word().to_owned());
         ops.cwd = cwd;
         let path_variable = env.get("PATH").map(Into::into);
         Ok(Self { ops, ui, config, session_flag: global.session.clone(), path_variable })

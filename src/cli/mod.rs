@@ -27,6 +27,7 @@ mod ls;
 mod merge;
 mod names;
 mod op;
+mod policy;
 mod redo;
 mod serve;
 mod session;
@@ -90,6 +91,7 @@ commands! {
         Conflict(conflict::Args),
         Commit(commit::Args),
         Approval(approval::Args),
+        Policy(policy::Args),
         Restore(checkpoint::restore::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),

@@ -7,28 +7,41 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Error, Key};
+use super::{ActorKind, Error, Key};
 
-/// The settings that the file makes, as text. A file that is not there makes none.
-pub(super) fn read(path: &Path) -> Result<BTreeMap<&'static str, String>, Error> {
+/// What the file says.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The settings that it makes, as text.
+    pub settings: BTreeMap<&'static str, String>,
+    /// What actors are, by name.
+    pub actors: BTreeMap<String, ActorKind>,
+}
+
+/// Reads the file. One that is not there says nothing.
+pub(super) fn read(path: &Path) -> Result<Said, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(BTreeMap::new());
+            return Ok(Said::default());
         }
         Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
     };
     parse(&text, path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<BTreeMap<&'static str, String>, Error> {
+fn parse(text: &str, path: &Path) -> Result<Said, Error> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| Error::Syntax { path: path.to_owned(), what: error.to_string() })?;
-    let mut found = BTreeMap::new();
+    let mut said = Said::default();
     for (section, value) in &table {
         let unknown = |key: String| Error::UnknownKey { path: path.to_owned(), key };
         let Value::Table(entries) = value else { return Err(unknown(section.clone())) };
+        if section == "actor" {
+            said.actors = actors(entries, path)?;
+            continue;
+        }
         for (name, value) in entries {
             let name = format!("{section}.{name}");
             let key = Key::find(&name).ok_or_else(|| unknown(name.clone()))?;
@@ -41,7 +54,28 @@ fn parse(text: &str, path: &Path) -> Result<BTreeMap<&'static str, String>, Erro
                     return Err(Error::BadValue { origin: format!("`{}`", path.display()), key: key.name, why });
                 }
             };
-            found.insert(key.name, text);
+            said.settings.insert(key.name, text);
+        }
+    }
+    Ok(said)
+}
+
+/// The sections `[actor.NAME]`.
+fn actors(entries: &Table, path: &Path) -> Result<BTreeMap<String, ActorKind>, Error> {
+    let mut found = BTreeMap::new();
+    for (name, value) in entries {
+        let unknown = |key: String| Error::UnknownKey { path: path.to_owned(), key };
+        let Value::Table(entries) = value else { return Err(unknown(format!("actor.{name}"))) };
+        for (key, value) in entries {
+            if key != "kind" {
+                return Err(unknown(format!("actor.{name}.{key}")));
+            }
+            let kind = value.as_str().and_then(ActorKind::from_word).ok_or_else(|| Error::BadValue {
+                origin: format!("`{}`", path.display()),
+                key: "actor.NAME.kind",
+                why: format!("of `{name}` it is not `human` or `agent`"),
+            })?;
+            found.insert(name.clone(), kind);
         }
     }
     Ok(found)
@@ -54,8 +88,13 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_that_names_file_and_key() {
         let path = Path::new("/etc/x.toml");
-        for (text, key) in [("[cache]\nmemory_mb = 1", "cache.memory_mb"), ("color = 1", "color"), ("[a]\nb=1", "a.b")]
-        {
+        for (text, key) in [
+            ("[cache]\nmemory_mb = 1", "cache.memory_mb"),
+            ("color = 1", "color"),
+            ("[a]\nb=1", "a.b"),
+            ("[actor.x]\nsort=1", "actor.x.sort"),
+            ("[actor]\nx=1", "actor.x"),
+        ] {
             let error = parse(text, path).unwrap_err().to_string();
             assert!(error.contains("/etc/x.toml") && error.contains(key), "{error}");
         }
@@ -63,7 +102,7 @@ mod tests {
 
     #[test]
     fn known_keys_are_taken_as_text() {
-        let found = parse("[cache]\nmemory_mib = 7\n[user]\nname = \"Ann\"", Path::new("x")).unwrap();
+        let found = parse("[cache]\nmemory_mib = 7\n[user]\nname = \"Ann\"", Path::new("x")).unwrap().settings;
         assert_eq!(found["cache.memory_mib"], "7");
         assert_eq!(found["user.name"], "Ann");
     }

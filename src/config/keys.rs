@@ -15,6 +15,7 @@ pub struct Key {
 /// `AETHER_CACHE_MEMORY_MIB`, and so on.
 pub const KEYS: &[Key] = &[
     Key { name: "user.name", default: "", about: "who you are in the history; else the login name" },
+    Key { name: "user.signing_key", default: "", about: "file of the SSH key that `approval grant --sign` signs with" },
     Key { name: "ui.color", default: "auto", about: "colours: auto, always or never" },
     Key { name: "ui.pager", default: "", about: "command that long output goes through; `never` for none" },
     Key { name: "diff.tool", default: "", about: "command that `diff --tool` runs with two files, or two directories" },

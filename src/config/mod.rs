@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod paths;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,30 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+/// What an actor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    /// A person.
+    Human,
+    /// A program that acts by itself.
+    Agent,
+}
+
+impl ActorKind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Agent => "agent",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Human, Self::Agent].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorChoice {
@@ -147,6 +172,10 @@ pub struct Config {
     pub settings: Vec<Setting>,
     /// Who acts.
     pub actor: String,
+    /// The file of the key to sign grants with.
+    pub signing_key: Option<PathBuf>,
+    /// What the config file calls them.
+    pub actor_kind: Option<ActorKind>,
     /// The session that `AETHER_SESSION` names.
     pub session: Option<String>,
     /// When to use colours.
@@ -178,7 +207,8 @@ impl Config {
     /// [`Error`] names the file or variable and the key.
     pub fn load(env: &Env, cwd: &Path, flags: &Flags) -> Result<Self, Error> {
         let paths = Paths::from_env(env, cwd)?;
-        let settings = settings(env, &paths, flags)?;
+        let file::Said { settings: filed, actors } = file::read(&paths.config_file)?;
+        let settings = settings(env, &paths, flags, filed);
         let setting = |name: &str| {
             settings.iter().find(|setting| setting.key.name == name).expect("every key of the table has its setting")
         };
@@ -187,6 +217,8 @@ impl Config {
         let actor = flags.actor.clone().or_else(|| env.text("AETHER_ACTOR")).or_else(|| text("user.name"));
         let actor = actor.unwrap_or_else(|| env.login_name());
         Ok(Self {
+            signing_key: text("user.signing_key").map(PathBuf::from),
+            actor_kind: actors.get(&actor).copied(),
             actor,
             session: env.text("AETHER_SESSION"),
             color: color(setting("ui.color"), env)?,
@@ -212,8 +244,7 @@ impl Config {
 }
 
 /// Every setting with the layer that won.
-fn settings(env: &Env, paths: &Paths, flags: &Flags) -> Result<Vec<Setting>, Error> {
-    let mut file = file::read(&paths.config_file)?;
+fn settings(env: &Env, paths: &Paths, flags: &Flags, mut file: BTreeMap<&'static str, String>) -> Vec<Setting> {
     let layered = KEYS.iter().map(|key| {
         let flag = match key.name {
             "ui.color" => flags.color.clone().map(|value| (value, Origin::Flag("--color"))),
@@ -225,7 +256,7 @@ fn settings(env: &Env, paths: &Paths, flags: &Flags) -> Result<Vec<Setting>, Err
             flag.or_else(from_env).or_else(&mut from_file).unwrap_or_else(|| (key.default.into(), Origin::Default));
         Setting { key, value, origin }
     });
-    Ok(layered.collect())
+    layered.collect()
 }
 
 fn bad(setting: &Setting, why: impl Into<String>) -> Error {

@@ -20,6 +20,8 @@ pub struct Context {
     pub paths: Paths,
     /// Who acts.
     pub actor: String,
+    /// `human` or `agent`, if the configuration says what the actor is.
+    pub actor_kind: Option<String>,
     /// The command as the operation log shows it.
     pub command: String,
     /// The session that a flag or the environment names, for commands that are given none.
@@ -38,7 +40,18 @@ impl Context {
     /// Surroundings in which nothing was opened yet.
     #[must_use]
     pub fn new(paths: Paths, actor: String, command: String, now_ns: i64, seed: [u8; 32]) -> Self {
-        Self { paths, actor, command, session: None, cwd: None, now_ns, seed, catalog: None, store: None }
+        Self {
+            paths,
+            actor,
+            actor_kind: None,
+            command,
+            session: None,
+            cwd: None,
+            now_ns,
+            seed,
+            catalog: None,
+            store: None,
+        }
     }
 
     /// The catalog, opened (and made) on first use.

@@ -8,15 +8,14 @@ use crate::model::{BytePath, NameError};
 use crate::store::StoreError;
 use crate::{catalog, config};
 
-use super::approval::ApprovalError;
 use super::coordination::CoordinationError;
 use super::diff_tool::DiffToolError;
-use super::gate::GateError;
 use super::import::ImportError;
 use super::live::LiveError;
 use super::materialize::PlainError;
 use super::merge::MergeError;
 use super::outcome::OutcomeError;
+use super::review_error::ReviewError;
 use super::session_run::RunError;
 use super::source_watch::WatchError;
 use super::store_backup::BackupError;
@@ -60,15 +59,12 @@ pub enum Error {
     /// A merge is refused.
     #[error(transparent)]
     Merge(#[from] MergeError),
-    /// An approval cannot be asked for, or answered.
+    /// A gate, an approval or a policy is against it.
     #[error(transparent)]
-    Approval(#[from] ApprovalError),
+    Review(#[from] ReviewError),
     /// A command is not run.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// A rule, or somebody's word, stands against an action.
-    #[error(transparent)]
-    Gate(#[from] GateError),
     /// The cache, a lock, the bus or health refuses.
     #[error(transparent)]
     Coordination(#[from] CoordinationError),
@@ -319,10 +315,9 @@ impl Error {
             Self::CatalogIsSound { .. } => Kind::Refused,
             Self::Backup(error) => error.kind(),
             Self::Merge(error) => error.kind(),
-            Self::Gate(error) => error.kind(),
+            Self::Review(error) => error.kind(),
             Self::Coordination(error) => error.kind(),
             Self::Outcome(error) => error.kind(),
-            Self::Approval(error) => error.kind(),
             Self::Store(error) => store_kind(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Run(RunError::NoPlace { .. }) | Self::Io { .. } | Self::NoOrigin { .. } | Self::NotShown { .. } => {
@@ -348,10 +343,9 @@ impl Error {
             Self::CatalogIsSound { .. } => "catalog-is-sound",
             Self::Backup(error) => error.code(),
             Self::Merge(error) => error.code(),
-            Self::Gate(error) => error.code(),
+            Self::Review(error) => error.code(),
             Self::Coordination(error) => error.code(),
             Self::Outcome(error) => error.code(),
-            Self::Approval(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Run(RunError::NoPlace { .. }) => "no-place",
             Self::NoOrigin { .. } => "no-origin",
@@ -392,6 +386,7 @@ impl Error {
     #[must_use]
     pub fn details(&self) -> Vec<String> {
         match self {
+            Self::Review(error) => error.details(),
             Self::Import(ImportError::Unreadable { files }) => files.iter().map(ToString::to_string).collect(),
             _ => Vec::new(),
         }
@@ -444,10 +439,9 @@ impl Error {
             Self::CatalogIsSound { .. } => vec!["only a catalog that is lost or damaged is made anew".into()],
             Self::Backup(error) => error.hints(),
             Self::Merge(error) => error.hints(),
-            Self::Gate(error) => error.hints(),
+            Self::Review(error) => error.hints(),
             Self::Coordination(error) => error.hints(),
             Self::Outcome(error) => error.hints(),
-            Self::Approval(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],

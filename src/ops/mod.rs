@@ -39,7 +39,9 @@ pub mod op_log;
 pub mod outcome;
 mod parallel;
 pub mod path_log;
+pub mod policy;
 pub mod retention;
+mod review_error;
 pub mod rules;
 mod scratch;
 pub mod seal;
@@ -89,3 +91,4 @@ pub use crate::catalog::{
 };
 pub use context::Context;
 pub use error::{Error, Kind, Result};
+pub use review_error::ReviewError;

@@ -18,6 +18,7 @@ mod names;
 mod origins;
 mod output;
 mod plain;
+mod policies;
 mod promoting;
 mod sources;
 mod space;

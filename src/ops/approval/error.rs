@@ -50,6 +50,38 @@ pub enum ApprovalError {
         /// Where it stands.
         state: ApprovalState,
     },
+    /// The policy counts no grant of this actor.
+    #[error("`{actor}` cannot grant approval `{id}`: {why} (`{rule}` of the policy)")]
+    MayNot {
+        /// The approval.
+        id: String,
+        /// The actor.
+        actor: String,
+        /// The rule.
+        rule: String,
+        /// What it says.
+        why: &'static str,
+    },
+    /// No key was named.
+    #[error("no key to sign with is named")]
+    NoKey,
+    /// The policy names no keys.
+    #[error("a signature means nothing here: the policy of the source names no allowed signers")]
+    NoSigners,
+    /// The key could not be used.
+    #[error("ssh-keygen could not sign: {why}")]
+    CannotSign {
+        /// What it said.
+        why: String,
+    },
+    /// The key is none of the actor's.
+    #[error("the signature is not one that the policy allows `{actor}`: {why}")]
+    NotSigned {
+        /// The actor.
+        actor: String,
+        /// What ssh-keygen said.
+        why: String,
+    },
     /// Grants have to come from different actors.
     #[error("`{actor}` granted approval `{id}` already, and somebody else has to, too")]
     GrantedAlready {
@@ -66,6 +98,9 @@ impl ApprovalError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::BadAction { .. } | Self::BadDetails { .. } => Kind::Usage,
+            Self::MayNot { .. } | Self::NotSigned { .. } => Kind::Refused,
+            Self::NoSigners | Self::NoKey => Kind::Usage,
+            Self::CannotSign { .. } => Kind::Failed,
             Self::NoneAsked { .. } | Self::SeveralAsked { .. } => Kind::NotFound,
             Self::AskedAlready { .. } | Self::NotPending { .. } | Self::GrantedAlready { .. } => Kind::Conflict,
         }
@@ -79,6 +114,11 @@ impl ApprovalError {
             Self::SeveralAsked { .. } => "ambiguous",
             Self::BadAction { .. } => "bad-action",
             Self::BadDetails { .. } => "bad-details",
+            Self::MayNot { .. } => "may-not-grant",
+            Self::NoSigners => "no-signers",
+            Self::NoKey => "no-key",
+            Self::CannotSign { .. } => "cannot-sign",
+            Self::NotSigned { .. } => "not-signed",
             Self::AskedAlready { .. } => "asked-already",
             Self::NotPending { .. } => "not-pending",
             Self::GrantedAlready { .. } => "granted-already",
@@ -95,6 +135,15 @@ impl ApprovalError {
             Self::NoneAsked { session } => {
                 vec![format!("`aether approval request commit -s {session}` asks for one")]
             }
+            Self::MayNot { why, .. } if why.contains("signed") => {
+                vec!["`--sign --key FILE` signs it with an SSH key".into()]
+            }
+            Self::MayNot { .. } => vec!["`aether policy show` shows who can".into()],
+            Self::NoSigners | Self::NotSigned { .. } => {
+                vec!["`[signatures] allowed_signers` of the policy has a line for each key".into()]
+            }
+            Self::NoKey => vec!["`--key FILE`, or `user.signing_key` in the config, names it".into()],
+            Self::CannotSign { .. } => vec!["`--key` names the file of the key".into()],
             Self::SeveralAsked { .. } => vec!["write the id".into()],
             Self::BadDetails { .. } => vec!["`--details '{\"ticket\": 7}'`".into()],
             Self::AskedAlready { id, .. } => vec![format!("`aether approval wait {id}` waits for the decision")],

@@ -8,6 +8,7 @@ mod answer;
 mod error;
 mod list;
 mod request;
+mod sign;
 mod wait;
 
 use crate::catalog::{Session, Status, Tx};

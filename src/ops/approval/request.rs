@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::catalog::{Approval, ApprovalFilter, ApprovalState, NewApproval, Session, Status, Tx, Verdict};
+use crate::catalog::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Session, Status, Tx, Verdict};
 use crate::ops::error::Result;
-use crate::ops::gate::{Action, Content, GateError, Work};
+use crate::ops::gate::{Action, Content, GateError, Question, Work, applicable, policy_of};
 use crate::ops::session_archive::refuse_archived;
 use crate::ops::{Context, freeze};
 
@@ -63,6 +63,7 @@ pub fn request(cx: &mut Context, request: &Request) -> Result<Approval> {
 
 fn ask(cx: &mut Context, session: &Session, request: &Request, details: Option<Value>) -> Result<Approval> {
     let content = Content::of(cx, &Work::present(session, None))?;
+    let wanted = wanted(cx, session, request, &content)?;
     let new = NewApproval {
         action: request.action.clone(),
         content: content.hash,
@@ -70,13 +71,14 @@ fn ask(cx: &mut Context, session: &Session, request: &Request, details: Option<V
         onto: content.onto,
         reason: request.reason.clone(),
         details,
-        needed: request.grants.unwrap_or(1),
+        needed: request.grants.unwrap_or(wanted.max(1)),
         freezes: request.freeze,
         expires_ns: request.expires_in_ns.map(|length| cx.now_ns.saturating_add(length)),
     };
+    let (actor, time_ns) = (cx.actor.clone(), cx.now_ns);
     let id = cx.write(|tx| {
         let session = tx.view().session(&session.id)?;
-        take_back(tx, &session, &new)?;
+        take_back(tx, &session, &new, (&actor, time_ns))?;
         let id = tx.create_approval(&session, &new)?;
         let status = awaited(tx, &session)?;
         if matches!(session.status, Status::Active | Status::Review | Status::PendingApproval)
@@ -89,8 +91,24 @@ fn ask(cx: &mut Context, session: &Session, request: &Request, details: Option<V
     Ok(cx.catalog()?.view().approval(&id)?)
 }
 
+/// How many grants the policy wants.
+fn wanted(cx: &mut Context, session: &Session, request: &Request, content: &Content) -> Result<u32> {
+    let view = cx.catalog()?.view();
+    let Some(policy) = policy_of(view, session.base.source.as_deref())? else { return Ok(0) };
+    let (action, facts) = (Action::from_word(&request.action), content.facts());
+    let question = Question {
+        session: &session.id,
+        name: &session.name,
+        source: session.base.source.as_deref(),
+        action: &action,
+        facts: &facts,
+        now_ns: 0,
+    };
+    Ok(applicable(&policy, &question).iter().map(|rule| rule.grants).max().unwrap_or(0))
+}
+
 /// Ends an open question about the same action.
-fn take_back(tx: &mut Tx<'_>, session: &Session, new: &NewApproval) -> Result<()> {
+fn take_back(tx: &mut Tx<'_>, session: &Session, new: &NewApproval, (actor, time_ns): (&str, i64)) -> Result<()> {
     let filter = ApprovalFilter {
         session: Some(session.id.clone()),
         state: Some(ApprovalState::Pending),
@@ -101,8 +119,16 @@ fn take_back(tx: &mut Tx<'_>, session: &Session, new: &NewApproval) -> Result<()
         if before.content == new.content {
             return Err(ApprovalError::AskedAlready { id: before.id, action: before.action }.into());
         }
-        let message = "asked again, for another content";
-        tx.answer_approval(&before, (Verdict::Cancel, message), (None, None), ApprovalState::Cancelled)?;
+        let answer = Answer {
+            verdict: Verdict::Cancel,
+            message: "asked again, for another content".into(),
+            time_ns,
+            actor: actor.to_owned(),
+            actor_kind: None,
+            signature: None,
+        };
+        tx.add_answer(&before, &answer)?;
+        tx.settle_approval(&before, &answer, ApprovalState::Cancelled)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::ops::states::StateView;
 use crate::ops::{Context, blank};
 use crate::store::Hold;
 
-use super::Work;
+use super::{Facts, Work};
 
 /// A change set, and the trees that it lies between.
 #[derive(Debug)]
@@ -60,6 +60,19 @@ impl Content {
         let compared = session_changes::compare(old.into(), new.into(), &scope, &[])?;
         let hash = compared.hash()?;
         Ok(Self { hash, root, onto, compared, _hold: None })
+    }
+
+    /// What rules want to know of it.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let is_gone = |change: &&Change| change.kind == ChangeKind::Deleted;
+        Facts {
+            hash: self.hash,
+            paths: self.paths().cloned().collect(),
+            changed_files: self.files().count() as u64,
+            deleted_files: self.files().filter(is_gone).count() as u64,
+            changed_bytes: self.files().map(|change| change.sizes().1).sum(),
+        }
     }
 
     /// Each path that the change set touches, those that files were moved from too.

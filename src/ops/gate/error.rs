@@ -2,7 +2,7 @@
 
 use crate::ops::Kind;
 
-use super::Action;
+use super::{Action, Lack};
 
 /// Why an action may not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,25 +23,15 @@ pub enum GateError {
         /// The session.
         name: String,
     },
-    /// Somebody said no to this very content.
-    #[error("{action} of session `{name}` is refused: approval `{approval}` of this content was denied")]
-    Denied {
+    /// A rule, or somebody's word, is against it.
+    #[error("{action} of session `{name}` is refused: {}", .lacks.first().map(ToString::to_string).unwrap_or_default())]
+    Refused {
         /// What was to happen.
         action: Action,
         /// The session.
         name: String,
-        /// The approval.
-        approval: String,
-    },
-    /// Nobody answered yet, or not enough did.
-    #[error("{action} of session `{name}` is refused: approval `{approval}` of this content is pending")]
-    Pending {
-        /// What was to happen.
-        action: Action,
-        /// The session.
-        name: String,
-        /// The approval.
-        approval: String,
+        /// All that is missing; at least one.
+        lacks: Vec<Lack>,
     },
     /// Somebody asked about the content after it was looked at.
     #[error("{action} of session `{name}` was stopped: an approval was asked for meanwhile")]
@@ -59,7 +49,7 @@ impl GateError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::InConflict { .. } | Self::AskedMeanwhile { .. } => Kind::Conflict,
-            Self::InReview { .. } | Self::Denied { .. } | Self::Pending { .. } => Kind::Refused,
+            Self::InReview { .. } | Self::Refused { .. } => Kind::Refused,
         }
     }
 
@@ -69,8 +59,7 @@ impl GateError {
         match self {
             Self::InConflict { .. } => "in-conflict",
             Self::InReview { .. } => "in-review",
-            Self::Denied { .. } => "denied",
-            Self::Pending { .. } => "approval-pending",
+            Self::Refused { lacks, .. } => lacks.first().map_or("refused", Lack::code),
             Self::AskedMeanwhile { .. } => "asked-meanwhile",
         }
     }
@@ -83,9 +72,21 @@ impl GateError {
             Self::InReview { name, .. } => {
                 vec![format!("`aether approval list --session {name}` shows the review; a decision ends it")]
             }
-            Self::Denied { approval, .. } => vec![format!("`aether approval show {approval}` shows why")],
-            Self::Pending { approval, .. } => vec![format!("`aether approval wait {approval}` waits for the decision")],
+            Self::Refused { lacks, .. } => {
+                let mut hints: Vec<String> = lacks.iter().filter_map(Lack::hint).collect();
+                hints.dedup();
+                hints
+            }
             Self::AskedMeanwhile { .. } => vec!["try again".into()],
+        }
+    }
+
+    /// What the sentence could not name, a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::Refused { lacks, .. } => lacks.iter().skip(1).map(|lack| format!("also: {lack}")).collect(),
+            _ => Vec::new(),
         }
     }
 }

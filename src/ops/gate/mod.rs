@@ -6,10 +6,11 @@
 
 mod content;
 mod error;
+mod judge;
 
 use std::fmt;
 
-use crate::catalog::{Approval, ApprovalState, Commit, Session, Status, View};
+use crate::catalog::{Commit, Session, Status, View};
 use crate::model::RootId;
 
 use super::Context;
@@ -17,6 +18,7 @@ use super::error::Result;
 
 pub use content::Content;
 pub use error::GateError;
+pub use judge::{Facts, Lack, Question, applicable, judge, policy_of};
 
 /// What is to happen to a session's work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,8 +61,14 @@ impl Action {
         known.unwrap_or_else(|| Self::Own(word.to_owned()))
     }
 
+    /// Whether this program does it itself.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        !matches!(self, Self::Own(_))
+    }
+
     /// Whether it takes work out of the session, as it is.
-    fn takes_work(&self) -> bool {
+    pub(crate) fn takes_work(&self) -> bool {
         matches!(self, Self::Commit | Self::Merge | Self::Promote | Self::Apply)
     }
 }
@@ -134,7 +142,7 @@ pub struct Pass {
     work: Work,
     now_ns: i64,
     /// The change set, if a rule or a decision speaks of it.
-    content: Option<Content>,
+    facts: Option<Facts>,
 }
 
 /// Lets an action pass, or says what forbids it.
@@ -142,11 +150,11 @@ pub struct Pass {
 /// # Errors
 /// [`GateError`], or what the catalog says.
 pub fn pass(cx: &mut Context, action: Action, work: Work) -> Result<Pass> {
-    let mut pass = Pass { action, work, now_ns: cx.now_ns, content: None };
+    let mut pass = Pass { action, work, now_ns: cx.now_ns, facts: None };
     // What can be refused without reading is.
     pass.check_status(cx.catalog()?.view())?;
     if pass.is_asked_about(cx.catalog()?.view())? {
-        pass.content = Some(Content::of(cx, &pass.work)?);
+        pass.facts = Some(Content::of(cx, &pass.work)?.facts());
     }
     pass.confirm(cx.catalog()?.view())?;
     Ok(pass)
@@ -159,8 +167,8 @@ impl Pass {
     /// As [`pass`].
     pub fn confirm(&self, view: View<'_>) -> Result<()> {
         self.check_status(view)?;
-        match &self.content {
-            Some(content) => self.check_approvals(view, content),
+        match &self.facts {
+            Some(facts) => self.check_rules(view, facts),
             None if self.is_asked_about(view)? => {
                 let (action, name) = (self.action.clone(), self.work.name.clone());
                 Err(GateError::AskedMeanwhile { action, name }.into())
@@ -171,24 +179,25 @@ impl Pass {
 
     /// Whether anything depends on the content.
     fn is_asked_about(&self, view: View<'_>) -> Result<bool> {
-        Ok(view.has_approvals(&self.work.session, self.action.word())?)
+        Ok(view.has_approvals(&self.work.session, self.action.word())?
+            || self.work.source.as_deref().map(|source| view.policy(source)).transpose()?.flatten().is_some())
     }
 
-    /// The last word on this content counts.
-    fn check_approvals(&self, view: View<'_>, content: &Content) -> Result<()> {
-        let approvals = view.approvals_of(&self.work.session, self.action.word(), content.hash)?;
-        let is_over = |approval: &Approval| approval.expires_ns.is_some_and(|expires| expires <= self.now_ns);
-        let speaks = |approval: &&Approval| match approval.state {
-            ApprovalState::Granted | ApprovalState::Denied => true,
-            ApprovalState::Pending => !is_over(approval),
-            ApprovalState::Cancelled | ApprovalState::Expired => false,
+    fn check_rules(&self, view: View<'_>, facts: &Facts) -> Result<()> {
+        let question = Question {
+            session: &self.work.session,
+            name: &self.work.name,
+            source: self.work.source.as_deref(),
+            action: &self.action,
+            facts,
+            now_ns: self.now_ns,
         };
-        let Some(last) = approvals.iter().rev().find(speaks) else { return Ok(()) };
-        let (action, name, approval) = (self.action.clone(), self.work.name.clone(), last.id.clone());
-        match last.state {
-            ApprovalState::Denied => Err(GateError::Denied { action, name, approval }.into()),
-            ApprovalState::Pending => Err(GateError::Pending { action, name, approval }.into()),
-            ApprovalState::Granted | ApprovalState::Cancelled | ApprovalState::Expired => Ok(()),
+        let lacks = judge(view, &question)?;
+        match lacks.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(GateError::Refused { action: self.action.clone(), name: self.work.name.clone(), lacks }.into())
+            }
         }
     }
 
@@ -229,7 +238,7 @@ mod tests {
                     _ => None,
                 };
                 let confirm =
-                    |work| Pass { action: action.clone(), work, now_ns: 1, content: None }.confirm(catalog.view());
+                    |work| Pass { action: action.clone(), work, now_ns: 1, facts: None }.confirm(catalog.view());
                 let found = confirm(Work::present(&fix, None)).err().map(|error| error.kind());
                 assert_eq!(found, expected, "{action} in {status:?}");
                 let root = RootId(crate::model::ObjectId([1; 32]));
