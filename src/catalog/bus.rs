@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Row, TransactionBehavior};
 
-use super::{Act, Catalog, Error, View, open};
+use super::{Act, Catalog, Error, View, open, proof};
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,9 @@ impl Catalog {
                            size_bytes = size_bytes + excluded.size_bytes";
             transaction.execute(sql, (session_id, messages.len() as u64, size))?;
             trim(&transaction, session_id, limits)?;
+            let changes = proof::count(&transaction)?;
             transaction.commit()?;
+            proof::write(&path, changes);
             Ok(last)
         };
         let last = run().map_err(|error| Error::sql(&path, error))?;
@@ -190,13 +192,13 @@ impl View<'_> {
         Ok(newest.first().map_or_else(|| self.newest_message().unwrap_or_default(), |first| first - 1))
     }
 
-    /// The number of the newest message of all sessions, kept or not; 0: there was none.
+    /// The number of the newest message of all sessions; 0: none is kept.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn newest_message(&self) -> Result<i64, Error> {
-        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'bus_message'";
-        Ok(self.row(sql, [], |row| row.get(0))?.unwrap_or_default())
+        let newest: Option<i64> = self.row("SELECT max(seq) FROM bus_message", [], |row| row.get(0))?.flatten();
+        Ok(newest.unwrap_or_default())
     }
 
     /// What is kept of the messages of a session and, if they are wanted, of its relatives.
@@ -227,7 +229,7 @@ impl View<'_> {
                        SELECT ?1 UNION SELECT parent FROM session JOIN up USING (id) WHERE parent IS NOT NULL),
                    down (id) AS (
                        SELECT ?1 UNION SELECT session.id FROM session JOIN down ON session.parent = down.id)
-                   SELECT id FROM up UNION SELECT id FROM down";
+                   SELECT id FROM up UNION ALL SELECT id FROM down WHERE id <> ?1";
         self.rows(sql, [&filter.session], |row| row.get(0))
     }
 

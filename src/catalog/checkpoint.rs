@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 use rusqlite::types::Type;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::model::{RootId, Totals};
 
@@ -186,6 +186,19 @@ impl Tx<'_> {
     /// # Errors
     /// [`Error::NotFound`] when the session is gone, [`Error::BadName`], [`Error::Exists`], or what SQLite says.
     pub fn create_checkpoint(&mut self, session_id: &str, new: &NewCheckpoint) -> Result<String, Error> {
+        self.create_checkpoint_with(session_id, new, None)
+    }
+
+    /// As [`Tx::create_checkpoint`]; `files` sums up what changed since the one before, for the history.
+    ///
+    /// # Errors
+    /// As [`Tx::create_checkpoint`].
+    pub fn create_checkpoint_with(
+        &mut self,
+        session_id: &str,
+        new: &NewCheckpoint,
+        files: Option<&Value>,
+    ) -> Result<String, Error> {
         if let Some(name) = &new.name {
             self.view().check_checkpoint_name(session_id, name)?;
         }
@@ -217,7 +230,7 @@ impl Tx<'_> {
         )?;
         let details = json!({
             "session": session_id, "number": number, "root": new.root.0.to_hex(), "name": new.name,
-            "message": new.message, "kind": new.kind.word(), "reason": new.reason,
+            "message": new.message, "kind": new.kind.word(), "reason": new.reason, "files": files,
         });
         self.event("checkpoint.create", ObjectType::Checkpoint, &id, &details)?;
         Ok(id)

@@ -23,6 +23,10 @@ pub struct Event {
     pub object_id: String,
     /// More, as a JSON object.
     pub details: String,
+    /// The command that did it.
+    pub command: Option<String>,
+    /// The command of `session run` that it happened in.
+    pub via: Option<String>,
 }
 
 impl Tx<'_> {
@@ -78,26 +82,12 @@ impl Tx<'_> {
 const FIRST_KEPT: &str =
     "SELECT min(ifnull((SELECT min(seq) FROM event WHERE time_ns >= ?1), max(seq)), max(seq)) FROM event";
 
-/// Which lines of the history are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// Only lines after this one.
-    pub after: i64,
-    /// Only lines of this time and later, in nanoseconds since the Unix epoch.
-    pub since_ns: Option<i64>,
-    /// Only lines before this time.
-    pub until_ns: Option<i64>,
-    /// Only this type; `*` stands for anything, as in `session.*`.
-    pub what: Option<String>,
-    /// Only lines about the object of this id.
-    pub object_id: Option<String>,
-    /// Only lines of this operation.
-    pub operation: Option<i64>,
-    /// At most so many. The newest of them, unless `after` or `since_ns` say where to begin.
-    pub limit: Option<u32>,
-}
+/// The columns of a line.
+pub(super) const SELECT: &str = "SELECT seq, operation, time_ns, actor, type, object_kind, object_id, details,
+    (SELECT command FROM operation WHERE operation.seq = event.operation),
+    (SELECT via FROM operation WHERE operation.seq = event.operation) FROM event";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
     Ok(Event {
         seq: row.get(0)?,
         operation: row.get(1)?,
@@ -107,33 +97,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
         object_kind: row.get(5)?,
         object_id: row.get(6)?,
         details: row.get(7)?,
+        command: row.get(8)?,
+        via: row.get(9)?,
     })
 }
 
 impl View<'_> {
-    /// Lines of the history, oldest first.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, Error> {
-        let newest = filter.after == 0 && filter.since_ns.is_none();
-        let order = if newest { "DESC" } else { "ASC" };
-        let sql = format!(
-            "SELECT seq, operation, time_ns, actor, type, object_kind, object_id, details FROM event
-             WHERE seq > ?1 AND (?2 IS NULL OR time_ns >= ?2) AND (?3 IS NULL OR time_ns < ?3)
-             AND (?4 IS NULL OR type GLOB ?4) AND (?5 IS NULL OR object_id = ?5) AND (?6 IS NULL OR operation = ?6)
-             ORDER BY seq {order} LIMIT ?7"
-        );
-        let limit = filter.limit.map_or(-1, i64::from);
-        let params =
-            (filter.after, filter.since_ns, filter.until_ns, &filter.what, &filter.object_id, filter.operation, limit);
-        let mut found = self.rows(&sql, params, read)?;
-        if newest {
-            found.reverse();
-        }
-        Ok(found)
-    }
-
     /// How many lines [`Tx::prune_events`] would remove.
     ///
     /// # Errors
@@ -157,9 +126,8 @@ impl View<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn events_of(&self, operation: i64) -> Result<Vec<Event>, Error> {
-        let sql = "SELECT seq, operation, time_ns, actor, type, object_kind, object_id, details FROM event
-                   WHERE operation = ?1 ORDER BY seq";
-        self.rows(sql, [operation], read)
+        let sql = format!("{SELECT} WHERE operation = ?1 ORDER BY seq");
+        self.rows(&sql, [operation], read)
     }
 
     /// The name of the object that a line is about: the one that the line gives, else the one that it has now.
@@ -202,7 +170,13 @@ mod tests {
             catalog.write::<_, Error>(&act(time), |tx| tx.create_session(&name, &Base::default(), None)).unwrap();
         }
         let times = |catalog: &Catalog| -> Vec<i64> {
-            catalog.view().events(&EventFilter::default()).unwrap().iter().map(|event| event.time_ns).collect()
+            catalog
+                .view()
+                .events(&crate::catalog::EventFilter::default())
+                .unwrap()
+                .iter()
+                .map(|event| event.time_ns)
+                .collect()
         };
         assert_eq!(catalog.view().old_events(i64::MIN).unwrap(), 0);
         assert_eq!(catalog.write::<_, Error>(&act(9), |tx| tx.prune_events(4)).unwrap(), 2);

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_dropped_roots.sql"),
     include_str!("migrations/0013_promotions.sql"),
     include_str!("migrations/0014_review.sql"),
+    include_str!("migrations/0015_event_windows.sql"),
 ];
 
 /// The format that this version writes.

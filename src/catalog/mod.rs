@@ -21,6 +21,7 @@ mod copy;
 mod dropped;
 mod error;
 mod event;
+mod event_query;
 mod health;
 mod id;
 mod lock;
@@ -58,7 +59,8 @@ pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};
 pub use commit::{Commit, NewCommit};
 pub use conflict::ConflictRow;
 pub use error::Error;
-pub use event::{Event, EventFilter};
+pub use event::Event;
+pub use event_query::EventFilter;
 pub use health::{Health, NewHealth, TestCounts};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
 pub use lock::{Lock, NewLock};
@@ -94,6 +96,8 @@ pub struct Act {
 pub struct Catalog {
     path: PathBuf,
     connection: Connection,
+    /// The command of `session run` that whatever is done happens in.
+    via: Option<String>,
 }
 
 impl Catalog {
@@ -103,7 +107,7 @@ impl Catalog {
     /// [`Error::Future`], [`Error::Foreign`], [`Error::Damaged`], or what the disk says.
     pub fn open(data_dir: &Path) -> Result<Self, Error> {
         let (path, connection) = open::open(data_dir)?;
-        Ok(Self { path, connection })
+        Ok(Self { path, connection, via: None })
     }
 
     /// Makes a catalog for what is stored below a data directory, whose own was lost.
@@ -112,7 +116,7 @@ impl Catalog {
     /// There is one, or what the disk says.
     pub fn begin_anew(data_dir: &Path) -> Result<Self, Error> {
         let (path, connection) = open::begin_anew(data_dir)?;
-        Ok(Self { path, connection })
+        Ok(Self { path, connection, via: None })
     }
 
     /// Opens the catalog below a data directory as it is, of whatever format; `None` if there is none.
@@ -121,13 +125,30 @@ impl Catalog {
     /// [`Error::Foreign`], or what the disk says.
     pub fn open_existing(data_dir: &Path) -> Result<Option<Self>, Error> {
         let path = open::file_in(data_dir);
-        Ok(open::connect(&path)?.map(|connection| Self { path, connection }))
+        Ok(open::connect(&path)?.map(|connection| Self { path, connection, via: None }))
+    }
+
+    /// Says in which command of `session run` things are done from now on.
+    pub fn happens_in(&mut self, via: Option<String>) {
+        self.via = via;
     }
 
     /// Read access. Each call on it sees one moment; two calls may see two.
     #[must_use]
     pub fn view(&self) -> View<'_> {
         View { path: &self.path, connection: &self.connection }
+    }
+
+    /// Runs `look` with read access to one moment, however often it looks.
+    ///
+    /// # Errors
+    /// What `look` says, or [`Error`] of the transaction itself.
+    pub fn at_one_moment<T, E: From<Error>>(&self, look: impl FnOnce(View<'_>) -> Result<T, E>) -> Result<T, E> {
+        let reading = self.connection.unchecked_transaction().map_err(|error| Error::sql(&self.path, error))?;
+        let result = look(self.view());
+        // There is nothing to keep.
+        drop(reading);
+        result
     }
 
     /// Does one command: runs `change` in one transaction, with one operation row. If it fails nothing has happened.
@@ -144,7 +165,7 @@ impl Catalog {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| Error::sql(&path, error))?;
-        let operation = operation::insert(&View { path: &path, connection: &transaction }, act)?;
+        let operation = operation::insert(&View { path: &path, connection: &transaction }, act, self.via.as_deref())?;
         let untouched = transaction.total_changes();
         let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0 };
         let result = change(&mut tx)?;
@@ -234,6 +255,8 @@ impl View<'_> {
         params: impl rusqlite::Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
+        #[cfg(test)]
+        plans::note(sql);
         let query = || self.connection.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<_>, _>>();
         query().map_err(|error| Error::sql(self.path, error))
     }
@@ -278,6 +301,8 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement; returns the number of rows it changed.
     fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, Error> {
+        #[cfg(test)]
+        plans::note(sql);
         let run = || self.transaction.deref().prepare_cached(sql)?.execute(params);
         run().map_err(|error| Error::sql(self.path, error))
     }
@@ -297,5 +322,7 @@ impl<'c> Tx<'c> {
     }
 }
 
+#[cfg(test)]
+mod plans;
 #[cfg(test)]
 mod tests;

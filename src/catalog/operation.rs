@@ -76,9 +76,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Operation> {
     })
 }
 
-pub(super) fn insert(view: &View<'_>, act: &Act) -> Result<i64, Error> {
-    let sql = "INSERT INTO operation (time_ns, actor, command) VALUES (?1, ?2, ?3) RETURNING seq";
-    let seq = view.row(sql, (act.now_ns, &act.actor, &act.command), |row| row.get(0))?;
+pub(super) fn insert(view: &View<'_>, act: &Act, via: Option<&str>) -> Result<i64, Error> {
+    let sql = "INSERT INTO operation (time_ns, actor, command, via) VALUES (?1, ?2, ?3, ?4) RETURNING seq";
+    let seq = view.row(sql, (act.now_ns, &act.actor, &act.command, via), |row| row.get(0))?;
     seq.ok_or_else(|| Error::Damaged { path: view.path.to_owned(), what: "an operation got no number".into() })
 }
 

@@ -4,6 +4,7 @@
 //! Nothing is decided here that a use case could decide.
 
 mod approval;
+mod bus;
 mod bytes;
 mod cache;
 mod cat;
@@ -18,6 +19,7 @@ mod diff;
 mod doctor;
 mod event;
 mod exit;
+mod health;
 mod inside;
 mod interrupt;
 mod keep;
@@ -104,6 +106,8 @@ commands! {
         Tag(tag::Args),
         Cache(cache::Args),
         Lock(lock::Args),
+        Health(health::Args),
+        Bus(bus::Args),
         Event(event::Args),
         Store(store::Args),
         Du(store::du::Args),

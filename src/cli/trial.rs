@@ -56,7 +56,7 @@ impl Run for Args {
         let server = server(cx)?;
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
-        let order = Order { command, same_path: false };
+        let order = Order { command, same_path: false, report_health: false };
         let outcome = session_run::run(&mut cx.ops, Some(&name), &order, &server, &mut warn)?;
 
         let request = Request { session: Some(name.clone()), ..Request::default() };

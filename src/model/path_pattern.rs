@@ -52,7 +52,32 @@ impl PathPattern {
         Self { parts: components.map(part).collect() }
     }
 
-    /// Whether there can be a path that both cover. That of a directory counts as one that everything below it is in the way of.
+    /// Whether a change of what is at `path` touches what this covers: it is at or below something that matches, or it is a
+    /// directory above the part of the pattern that is before any `**`.
+    #[must_use]
+    pub fn covers(&self, path: &[u8]) -> bool {
+        let (a, b) = (&self.parts, &Self::literal(path).parts);
+        let is_deep = |part: &Part| *part == Part::Deep;
+        let ends_here = |at: usize| a[at..].iter().all(is_deep) || !a[..at].iter().any(is_deep);
+        let mut next = vec![true; b.len() + 1];
+        for at in (0..a.len()).rev() {
+            let mut row = vec![ends_here(at); b.len() + 1];
+            // Where a `**` has taken the rest of the path, nothing is left for what comes after it.
+            let mut taken = next[b.len()];
+            for bt in (0..b.len()).rev() {
+                taken = taken || next[bt];
+                row[bt] = match (&a[at], &b[bt]) {
+                    (Part::Deep, _) => taken,
+                    (Part::Name(one), Part::Name(two)) => next[bt + 1] && names_overlap(one, two),
+                    (Part::Name(_), Part::Deep) => false,
+                };
+            }
+            next = row;
+        }
+        next[0]
+    }
+
+    /// Whether there can be a path that both cover. What is at a path can be a directory, so that anything can be below it.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let (a, b) = (&self.parts, &other.parts);
@@ -186,7 +211,8 @@ mod tests {
         check("*.rs", "main.rs", true);
         check("*.rs", "src/main.rs", false);
         check("**/*.rs", "src/deep/main.rs", true);
-        check("**/*.rs", "src/deep/main.c", false);
+        check("src/*.rs", "src/main.c", false);
+        check("**/*.rs", "src/main.c", true);
         check("src/**/test_*", "src/**/*_main.c", true);
         check("a*b", "ab", true);
         check("a*b", "aXb*", true);
@@ -208,6 +234,24 @@ mod tests {
     }
 
     #[test]
+    fn a_change_touches_what_is_covered_and_not_what_could_only_be_below_it() {
+        for (pattern, path, covered) in [
+            ("lib", "lib/app.js", true),
+            ("lib/app.js", "lib", true),
+            ("lib/app.js", "lib/app.css", false),
+            ("**/*.rs", "src/main.rs", true),
+            ("**/*.rs", "src/main.c", false),
+            ("src/**/*.rs", "src", true),
+            ("src/**/*.rs", "docs", false),
+            ("src/**", "src/main.c", true),
+            ("a/**/z", "a/b/z/c", true),
+            ("", "x", true),
+        ] {
+            assert_eq!(PathPattern::glob(pattern.as_bytes()).covers(path.as_bytes()), covered, "{pattern} and {path}");
+        }
+    }
+
+    #[test]
     fn in_a_path_nothing_is_a_wildcard() {
         let page = PathPattern::literal(b"pages/[id].tsx");
         assert!(page.overlaps(&PathPattern::literal(b"pages/[id].tsx")));
@@ -220,7 +264,8 @@ mod tests {
     #[test]
     fn patterns_that_would_explode_do_not() {
         let long = "*a".repeat(2000);
-        check(&long, &"*b".repeat(2000), true);
+        check(&format!("{long}*"), &format!("{}*", "*b".repeat(2000)), true);
+        check(&long, &"*b".repeat(2000), false);
         check(&"**/a/".repeat(500), &"**/b/".repeat(500), true);
     }
 

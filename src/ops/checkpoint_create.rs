@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalog::{Checkpoint, CheckpointKind, NewCheckpoint, Session, Tx};
 use crate::daemon::control::Request as Order;
@@ -11,9 +11,12 @@ use crate::daemon::{Failure, MountRecord};
 use crate::model::{ObjectId, RootId};
 use crate::store::Hold;
 
+use super::changes::{Scope, changes};
 use super::error::Result;
 use super::live::{self, LiveError};
+use super::run_summary::Summary;
 use super::session_mount::{live_mount, run_dir};
+use super::states::StateView;
 use super::{Context, Error, blank};
 
 /// What to make.
@@ -112,12 +115,24 @@ fn record_with(
     new: &NewCheckpoint,
     also: impl FnOnce(&mut Tx<'_>) -> Result<()>,
 ) -> Result<Checkpoint> {
+    // For the history only: a state before that cannot be read any more is no reason to make none now.
+    let files = files_since(cx, session, new.root).ok().flatten();
     let id = cx.write(|tx| {
-        let id = tx.create_checkpoint(&session.id, new)?;
+        let id = tx.create_checkpoint_with(&session.id, new, files.as_ref())?;
         also(tx)?;
         Ok(id)
     })?;
     Ok(cx.catalog()?.view().checkpoint_by_id(&id)?)
+}
+
+/// What changed since the checkpoint before, or since the session began; `None`: it began with nothing.
+fn files_since(cx: &mut Context, session: &Session, root: RootId) -> Result<Option<Value>> {
+    let newest = cx.catalog()?.view().newest_checkpoint(&session.id)?;
+    let before = newest.map(|checkpoint| checkpoint.root).or(session.parent_root).or(session.base.onto);
+    let Some(before) = before else { return Ok(None) };
+    let (old, new) = (StateView::frozen(cx, before)?, StateView::frozen(cx, root)?);
+    let changes = changes(&old, &new, &Scope::All).map_err(LiveError::from)?;
+    Ok(Some(Summary::of(&changes).details()))
 }
 
 /// How long to wait for a session that changes hands, and how often to look.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalog::{Act, Catalog, Session, Tx};
+use crate::catalog::{Act, BusLimits, Catalog, Session, Tx};
 use crate::config::Paths;
 use crate::disk::{Disk, RealDisk};
 use crate::model::RootId;
@@ -28,6 +28,8 @@ pub struct Context {
     pub session: Option<String>,
     /// The working directory, if there still is one.
     pub cwd: Option<PathBuf>,
+    /// The command of `session run` that this happens in, if it does.
+    pub via: Option<String>,
     /// The time in nanoseconds since the Unix epoch.
     pub now_ns: i64,
     /// Random bytes for new ids and names.
@@ -47,6 +49,7 @@ impl Context {
             command,
             session: None,
             cwd: None,
+            via: None,
             now_ns,
             seed,
             catalog: None,
@@ -111,11 +114,36 @@ impl Context {
         Ok(self.catalog_mut()?.end_collection()?)
     }
 
+    /// Removes the oldest events; see [`Catalog::forget_events`].
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn forget_events(&mut self, upto: i64) -> Result<()> {
+        Ok(self.catalog_mut()?.forget_events(upto)?)
+    }
+
     fn catalog_mut(&mut self) -> Result<&mut Catalog> {
         if self.catalog.is_none() {
-            self.catalog = Some(Catalog::open(&self.paths.data)?);
+            let mut catalog = Catalog::open(&self.paths.data)?;
+            catalog.happens_in(self.via.clone());
+            self.catalog = Some(catalog);
         }
         Ok(self.catalog.as_mut().expect("it was just opened"))
+    }
+
+    /// Publishes messages on the bus; see [`Catalog::publish`].
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn publish(
+        &mut self,
+        session_id: &str,
+        now_ns: i64,
+        messages: &[(String, Vec<u8>)],
+        limits: BusLimits,
+    ) -> Result<i64> {
+        let act = Act { actor: self.actor.clone(), command: self.command.clone(), now_ns, seed: self.seed };
+        Ok(self.catalog_mut()?.publish(&act, session_id, messages, limits)?)
     }
 
     /// Does the command's one transaction.

@@ -7,11 +7,14 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::catalog::{Lock, NewLock, Session, Source, View};
-use crate::model::{BytePath, PathPattern};
+use crate::model::{BytePath, ChangeKind, PathPattern, RootId};
 
+use super::changes::{Change, Scope, changes};
 use super::checkpoint_restore::tree_paths;
 use super::coordination::{CoordinationError, check_text};
 use super::error::Result;
+use super::live::LiveError;
+use super::states::StateView;
 use super::{Context, Error};
 
 /// The longest pattern in bytes.
@@ -169,12 +172,33 @@ pub fn check<'p>(
     }
     let held: Vec<_> = held.iter().map(|lock| (compiled(&lock.pattern, lock.is_literal), lock)).collect();
     for path in paths {
-        let literal = PathPattern::literal(path.as_bytes());
-        if let Some((_, lock)) = held.iter().find(|(pattern, _)| pattern.overlaps(&literal)) {
+        if let Some((_, lock)) = held.iter().find(|(pattern, _)| pattern.covers(path.as_bytes())) {
             return Err(refusal(lock, path.as_bytes()));
         }
     }
     Ok(())
+}
+
+/// The paths that changes are about, those that files are moved from too.
+#[must_use]
+pub fn paths_of(changes: &[Change]) -> Vec<BytePath> {
+    let both = changes.iter().flat_map(|change| {
+        let from = match &change.kind {
+            ChangeKind::Renamed { from } => Some(from),
+            _ => None,
+        };
+        from.into_iter().chain([&change.path])
+    });
+    both.cloned().collect()
+}
+
+/// The paths in which two trees differ.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn paths_between(cx: &mut Context, old: RootId, new: RootId) -> Result<Vec<BytePath>> {
+    let (old, new) = (StateView::frozen(cx, old)?, StateView::frozen(cx, new)?);
+    Ok(paths_of(&changes(&old, &new, &Scope::All).map_err(LiveError::from)?))
 }
 
 fn compiled(pattern: &[u8], is_literal: bool) -> PathPattern {

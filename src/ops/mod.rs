@@ -9,11 +9,13 @@ pub mod approval;
 pub mod archive;
 pub mod assemble;
 pub mod blank;
+pub mod bus;
 pub mod cache;
 pub mod changes;
 pub mod checkpoint_create;
 pub mod checkpoint_list;
 pub mod checkpoint_restore;
+pub mod command_text;
 pub mod commit_create;
 pub mod commit_list;
 pub mod context;
@@ -24,9 +26,11 @@ pub mod doctor;
 pub mod du;
 mod error;
 pub mod event_list;
+pub mod event_prune;
 pub mod freeze;
 pub mod gate;
 pub mod git;
+pub mod health;
 pub mod import;
 pub mod inside;
 pub mod live;
@@ -43,6 +47,7 @@ pub mod policy;
 pub mod retention;
 mod review_error;
 pub mod rules;
+pub mod run_summary;
 mod scratch;
 pub mod seal;
 pub mod session_apply;
@@ -86,8 +91,8 @@ mod verify_sessions;
 pub mod wake;
 
 pub use crate::catalog::{
-    Base, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, ImportSettings, Merge, NewSource,
-    ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
+    Base, BusMessage, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, Health, ImportSettings,
+    Merge, NewSource, ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
 };
 pub use context::Context;
 pub use error::{Error, Kind, Result};

@@ -9,6 +9,7 @@ use super::apply::{self, Applied, ApplyError, To};
 use super::changes::Change;
 use super::error::Result;
 use super::gate::{self, Action, Work};
+use super::lock;
 use super::outcome::Outcome;
 use super::{Context, mounts};
 
@@ -51,6 +52,10 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Report> {
     let wanted: Vec<Change> =
         outcome.compared.changes.iter().filter(|change| is_wanted(change, &request.paths)).cloned().collect();
     pass.confirm(cx.catalog()?.view())?;
+    if !request.dry_run {
+        let (actor, now, source) = (cx.actor.clone(), cx.now_ns, session.base.source.as_deref());
+        lock::check(cx.catalog()?.view(), source, &actor, now, &lock::paths_of(&wanted))?;
+    }
     let journal = apply::journal_file(&cx.paths.data, &session.id);
     let to = To { target: &target, journal: &journal, seed: &cx.seed.clone(), dry_run: request.dry_run };
     let applied = apply::run(&wanted, outcome.compared.sides(), &to)?;

@@ -6,12 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use crate::catalog::{Session, SourceKind};
+use serde_json::json;
 
+use crate::catalog::{ObjectType, Session, SourceKind};
+
+use super::command_text::command_text;
 use super::error::Result;
+use super::health::{self, Report};
+use super::run_summary::{self, Summary};
 use super::session_mount::{self, Mount, Request, Server, live_mount, run_dir};
 use super::session_unmount::{self, Way};
-use super::{Context, Error};
+use super::{Context, Error, time};
 
 /// What a command ended with, as a shell has it: its code, 128 and the signal's number, 126 or 127 if it did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +24,9 @@ pub struct Outcome {
     /// The code.
     pub code: u8,
 }
+
+/// The variable that tells commands in a session which command they belong to.
+pub const VIA: &str = "AETHER_VIA";
 
 /// Why a command is not run.
 #[derive(Debug, thiserror::Error)]
@@ -40,10 +48,13 @@ pub struct Order {
     pub command: Vec<OsString>,
     /// Whether it sees the session where the directory is that the session's source was imported from.
     pub same_path: bool,
+    /// Whether what it ends with is reported as the session's health.
+    pub report_health: bool,
 }
 
 /// Runs a command in a session's root directory, and waits for it. The session is mounted for it if it is not, and
-/// unmounted afterwards; if the command left something behind that uses the mount, it stays.
+/// unmounted afterwards; if the command left something behind that uses the mount, it stays. What the
+/// command changed is in the history.
 ///
 /// # Errors
 /// The session cannot be mounted or unmounted. A command that cannot be started is no error but an [`Outcome`].
@@ -65,14 +76,33 @@ pub fn run(
             (mount.mount_point.clone(), Some(mount))
         }
     };
+    let text = order.text();
+    // Not being able to look keeps nobody from running.
+    let before = run_summary::look(cx, &session).ok();
     let outcome = match &over {
         Some(over) => run_over(over, &place, &session.id, order, server, told),
-        None => run_in(&place, &session.id, &order.command, told),
+        None => run_in(&place, &session.id, order, told),
     };
+    let started_ns = std::mem::replace(&mut cx.now_ns, time::now_ns());
+    let after = run_summary::look(cx, &session).ok();
     if let Some(mount) = own {
         unmount(cx, &mount, told)?;
     }
+    let files = before.zip(after).map(|(before, after)| Summary::between(&before, &after).details());
+    let duration_ms = (cx.now_ns - started_ns) / 1_000_000;
+    let details = json!({ "command": text, "exit_code": outcome.code, "duration_ms": duration_ms, "files": files });
+    cx.write(|tx| Ok(tx.event("session.run", ObjectType::Session, &session.id, &details)?))?;
+    if order.report_health {
+        let exit_code = Some(i64::from(outcome.code));
+        health::report(cx, &Report { session: Some(session.id), exit_code, command: Some(text), ..Report::default() })?;
+    }
     Ok(outcome)
+}
+
+impl Order {
+    fn text(&self) -> String {
+        command_text(self.command.iter().map(OsString::as_os_str))
+    }
 }
 
 /// The directory that a session came from, if a mount can stand there.
@@ -105,14 +135,14 @@ fn run_over(
 ) -> Outcome {
     let mut program = Command::new(&server.exe);
     program.arg("inside").args([place, over]).arg("--").args(&order.command);
-    ended(program.env("AETHER_SESSION", session_id), &server.exe, told)
+    ended(program.env("AETHER_SESSION", session_id).env(VIA, order.text()), &server.exe, told)
 }
 
 /// Runs a command with the mount as its working directory.
-fn run_in(place: &Path, session_id: &str, command: &[OsString], told: &mut dyn FnMut(&str)) -> Outcome {
-    let Some((name, args)) = command.split_first() else { return Outcome { code: NOT_FOUND } };
+fn run_in(place: &Path, session_id: &str, order: &Order, told: &mut dyn FnMut(&str)) -> Outcome {
+    let Some((name, args)) = order.command.split_first() else { return Outcome { code: NOT_FOUND } };
     let mut program = Command::new(name);
-    program.args(args).current_dir(place).env("AETHER_SESSION", session_id).env("PWD", place);
+    program.args(args).current_dir(place).env("AETHER_SESSION", session_id).env("PWD", place).env(VIA, order.text());
     ended(&mut program, Path::new(name), told)
 }
 

@@ -6,6 +6,7 @@ use crate::model::RootId;
 use super::Context;
 use super::error::Result;
 use super::gate::{self, Action, Pass, Work};
+use super::lock;
 use super::names::Named;
 use super::outcome::{self, Outcome, OutcomeError};
 use super::source_list::{SourceInfo, show};
@@ -69,8 +70,11 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Promoted> {
             // The origin is where it was, so that a refresh has nothing to do.
             origin_version: base.origin_version.clone(),
         };
+        let paths = lock::paths_between(cx, base.root, candidate.root)?;
+        let (actor, now) = (cx.actor.clone(), cx.now_ns);
         cx.write(|tx| {
             candidate.pass.confirm(tx.view())?;
+            lock::check(tx.view(), Some(&source.id), &actor, now, &paths)?;
             let newest = tx.view().revision(&source, None)?.number;
             if newest != base.number {
                 return Err(behind(&candidate, &source, newest));

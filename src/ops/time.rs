@@ -1,11 +1,20 @@
 //! Times and durations as users write them.
 
+use std::time::SystemTime;
+
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
 use super::Error;
 use super::error::Result;
+
+/// The time now, in nanoseconds since the Unix epoch: for what goes on for longer than a command, which has one time.
+#[must_use]
+pub fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
 
 /// A duration: `90s`, `2h 30m`, `7d`, `2 weeks`. A day has 24 hours. In nanoseconds, above 0.
 ///

@@ -42,7 +42,8 @@ fn reverse(
     choose: &dyn Fn(View<'_>) -> std::result::Result<Reversal, catalog::Error>,
 ) -> Result<Undone> {
     loop {
-        let reversal = choose(cx.catalog()?.view())?;
+        // One moment: what was the newest command at the first look could be undone at the second.
+        let reversal = cx.catalog()?.at_one_moment(choose)?;
         prepare(cx, &reversal)?;
         let asked = sessions_asked_about(cx, &reversal)?;
         let done = cx.write(|tx| {

@@ -202,6 +202,35 @@ impl Ui {
         out.flush()
     }
 
+    /// Adds one line of JSON to bytes that are printed together later, whether `--json` was given or not.
+    ///
+    /// # Errors
+    /// The result has no JSON form.
+    pub fn json_into(&self, out: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+        out.extend_from_slice(json_line(value)?.as_bytes());
+        Ok(())
+    }
+
+    /// Adds a result to bytes that are printed together later.
+    ///
+    /// # Errors
+    /// The result has no JSON form.
+    pub fn append(&self, out: &mut Vec<u8>, view: &impl View) -> io::Result<()> {
+        if self.options.json {
+            out.extend_from_slice(json_line(view)?.as_bytes());
+            return Ok(());
+        }
+        match view.brief().filter(|_| self.options.quiet) {
+            Some(brief) => out.extend_from_slice(format!("{}\n", escape(&brief)).as_bytes()),
+            None => {
+                let mut page = self.page();
+                view.text(&mut page);
+                out.extend_from_slice(page.finish().as_bytes());
+            }
+        }
+        Ok(())
+    }
+
     /// Prints one line of JSON, whether `--json` was given or not: for what is a stream of them in any case.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The history.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc::channel;
@@ -122,4 +123,89 @@ fn following_from_a_cursor_misses_nothing_and_ends_when_it_has_all() {
     let text = world.ok(["event", "follow", "--after", "2", "--count", "1"]);
     assert!(text.contains("session.create fix-login"), "{text}");
     assert_eq!(world.run(["event", "follow", "--count", "0"]).code, 2);
+}
+
+#[test]
+fn what_happens_in_a_run_names_the_command_and_the_run_says_what_it_changed() {
+    let world = World::with_web();
+    fs::write(world.path("src/web/old"), "x").unwrap();
+    world.ok(["source", "refresh", "web"]);
+    world.ok(["session", "create", "s", "--source", "web"]);
+    let script = "echo new >new; echo more >>index.html; rm old; touch lib/app.js; aether cache set k v";
+    assert_eq!(world.run(["run", "s", "--", "sh", "-c", script]).code, 0);
+    let rows = world.json(["event", "list", "--session", "s"]);
+    let (nested, run) = (&rows[rows.len() - 2], &rows[rows.len() - 1]);
+    assert_eq!((&nested["type"], &run["type"]), (&"cache.set".into(), &"session.run".into()));
+    assert_eq!(nested["via"].as_str().unwrap(), format!("sh -c '{script}'"));
+    assert_eq!(nested["command"], "cache set k v");
+    assert!(run["via"].is_null());
+    let files = &run["details"]["files"];
+    assert_eq!((&files["added"], &files["modified"], &files["deleted"]), (&1.into(), &1.into(), &1.into()), "{files}");
+    assert_eq!(files["paths"], serde_json::json!(["M index.html", "A new", "D old"]));
+    // What was there before is not told again.
+    assert_eq!(world.run(["run", "s", "--", "sh", "-c", "echo again >>new; exit 3"]).code, 3);
+    let run = &world.json(["event", "list", "--type", "session.run", "-n", "1"])[0];
+    assert_eq!(
+        (&run["details"]["exit_code"], &run["details"]["files"]["paths"]),
+        (&3.into(), &serde_json::json!(["M new"]))
+    );
+    world.ok(["checkpoint", "create", "s"]);
+    let made = &world.json(["event", "list", "--type", "checkpoint.create", "-n", "1"])[0];
+    assert_eq!(made["details"]["files"]["paths"], serde_json::json!(["M index.html", "A new", "D old"]));
+    world.ok(["undo"]);
+    assert!(world.json(["checkpoint", "list", "s"]).is_empty(), "a run is nothing to undo");
+}
+
+#[test]
+fn windows_types_and_cursors_find_the_same_events() {
+    let world = World::with_web();
+    for at in 0..30 {
+        world.ok(["tag", "set", "fix-login", &format!("k={at}")]);
+        world.ok(["-s", "fix-login", "cache", "set", "k", "v"]);
+    }
+    let all = world.json(["event", "list"]);
+    let window = |args: &[&str]| world.json(["event", "list"].iter().chain(args));
+    assert_eq!(window(&["--type", "*"]), all);
+    assert_eq!(window(&["--since", "1h"]), all);
+    let tags: Vec<_> = all.iter().filter(|event| event["type"] == "session.tag").cloned().collect();
+    assert_eq!(window(&["--type", "session.tag"]), tags);
+    assert_eq!(window(&["--type", "session.t[a]g", "-n", "4"]), tags[26..]);
+    assert_eq!(window(&["--type", "*.tag", "--since", "1h", "-n", "4"]), tags[..4]);
+    let middle = tags[10]["time"].as_str().unwrap();
+    let before: Vec<_> = all.iter().filter(|event| event["time"].as_str().unwrap() < middle).cloned().collect();
+    assert_eq!(window(&["--until", middle]), before);
+    assert_eq!(window(&["--until", middle, "-n", "2"]), before[before.len() - 2..]);
+    assert_eq!(window(&["--since", middle]), all[before.len()..]);
+    let (mut paged, mut after) = (Vec::new(), "0".to_owned());
+    while let Some(last) = window(&["--after", &after, "-n", "7", "--since", "1h"]).last() {
+        paged.extend(window(&["--after", &after, "-n", "7", "--since", "1h"]));
+        after = last["seq"].to_string();
+    }
+    assert_eq!(paged, all);
+    let exported = world.ok(["event", "export"]);
+    let lines: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, all);
+}
+
+#[test]
+fn the_oldest_events_can_go_and_no_others() {
+    let world = World::with_web();
+    for at in 0..9 {
+        world.ok(["tag", "set", "fix-login", &format!("k={at}")]);
+    }
+    let all = world.json(["event", "list"]);
+    assert_eq!(world.run(["event", "prune", "--keep", "5"]).code, 5, "it has to be confirmed");
+    assert_eq!(world.ok(["event", "prune", "--keep", "5", "--dry-run", "-q"]).trim(), (all.len() - 5).to_string());
+    assert_eq!(world.json(["event", "list"]), all);
+    world.ok(["event", "prune", "--keep", "5", "--yes"]);
+    let left = world.json(["event", "list"]);
+    assert_eq!(left[..5], all[all.len() - 5..]);
+    assert_eq!((left.len(), &left[5]["type"]), (6, &"event.prune".into()));
+    world.ok(["event", "prune", "--before", "1h", "--yes"]);
+    assert_eq!(world.json(["event", "list"]), left);
+    world.ok(["undo"]);
+    assert_eq!(world.json(["tag", "list"])[0]["value"], "7", "what can be undone stays so");
+    for bad in [&["event", "prune"] as &[_], &["event", "prune", "--keep", "1", "--before", "1h"]] {
+        assert_eq!(world.run(bad).code, 2);
+    }
 }

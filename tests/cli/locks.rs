@@ -103,3 +103,21 @@ fn a_merge_does_not_touch_what_somebody_else_holds() {
     world.ok(merge.iter().chain(&["--as", "bob"]));
     assert_eq!(world.ok(["cat", "fix-login:lib/app.js"]), "new\n");
 }
+
+#[test]
+fn promote_and_apply_do_not_touch_what_somebody_else_holds() {
+    let world = World::with_web();
+    world.ok(["run", "fix-login", "--", "sh", "-c", "echo new >lib/app.js"]);
+    let token = acquire(&world, "bob", "**/*.js").unwrap();
+    for action in [&["source", "promote", "web", "--from", "fix-login"] as &[_], &["session", "apply", "fix-login"]] {
+        let refused = world.run(action);
+        assert!(refused.code == 5 && refused.err.contains("bob"), "{refused:?}");
+    }
+    assert_eq!(std::fs::read_to_string(world.path("src/web/lib/app.js")).unwrap(), "go();\n");
+    assert_eq!(world.json(["source", "show", "web"])[0]["newest"]["number"], 1);
+    world.ok(["session", "apply", "fix-login", "--as", "bob"]);
+    assert_eq!(std::fs::read_to_string(world.path("src/web/lib/app.js")).unwrap(), "new\n");
+    world.ok(["lock", "release", &token]);
+    world.ok(["source", "promote", "web", "--from", "fix-login"]);
+    assert_eq!(world.json(["source", "show", "web"])[0]["newest"]["number"], 2);
+}

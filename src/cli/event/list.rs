@@ -1,10 +1,10 @@
 //! `aether event list`
 
-use super::Which;
+use super::{Which, Window};
 use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
-use crate::ops::{EventFilter, event_list, time};
+use crate::ops::{EventFilter, event_list};
 use crate::ui::view::EventView;
 
 /// List events, oldest first
@@ -18,12 +18,8 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
-    /// Only from this time on: a time, or a duration counted back from now
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Only before this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    window: Window,
     /// At most so many: the newest, or with `--after` or `--since` the first
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<u32>,
@@ -31,9 +27,7 @@ pub(crate) struct Args {
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
-        let now = cx.ops.now_ns;
-        let moment = |text: &Option<String>| text.as_ref().map(|text| time::moment(text, now)).transpose();
-        let (since_ns, until_ns) = (moment(&self.since)?, moment(&self.until)?);
+        let (since_ns, until_ns) = self.window.times(cx)?;
         let filter = EventFilter { since_ns, until_ns, limit: self.limit, ..self.which.filter(cx)? };
         let events = event_list::list(&mut cx.ops, &filter)?;
         let rows: Vec<_> = events.iter().map(EventView::new).collect();

@@ -1,12 +1,14 @@
 //! `aether event`
 
+mod export;
 mod follow;
 mod list;
+mod prune;
 
 use super::context::Cx;
 use super::exit::{Error, Exit};
 use super::{Run, commands};
-use crate::ops::{EventFilter, event_list};
+use crate::ops::{EventFilter, event_list, time};
 
 /// Look at what happened
 ///
@@ -26,6 +28,8 @@ commands! {
     Command {
         List(list::Args),
         Follow(follow::Args),
+        Export(export::Args),
+        Prune(prune::Args),
     }
 }
 
@@ -52,5 +56,25 @@ impl Which {
         let key = cx.session_flag.clone();
         let object_id = key.map(|key| event_list::object(&mut cx.ops, &key)).transpose()?;
         Ok(EventFilter { after: self.after.unwrap_or(0), what: self.what.clone(), object_id, ..EventFilter::default() })
+    }
+}
+
+/// The times that are wanted.
+#[derive(Debug, clap::Args)]
+struct Window {
+    /// Only from this time on: a time, or a duration counted back from now
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl Window {
+    /// Both ends, in nanoseconds since the Unix epoch.
+    fn times(&self, cx: &Cx) -> Result<(Option<i64>, Option<i64>), Error> {
+        let now = cx.ops.now_ns;
+        let moment = |text: &Option<String>| text.as_ref().map(|text| time::moment(text, now)).transpose();
+        Ok((moment(&self.since)?, moment(&self.until)?))
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// absolute paths in build caches stay true and the directory itself is out of reach
     #[arg(long)]
     same_path: bool,
+    /// Report the exit code as the session's health
+    #[arg(long)]
+    report_health: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
@@ -39,7 +42,8 @@ impl Run for Args {
         let server = server(cx)?;
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
-        let order = Order { command: self.command, same_path: self.same_path };
+        let (command, same_path, report_health) = (self.command, self.same_path, self.report_health);
+        let order = Order { command, same_path, report_health };
         let outcome = session_run::run(&mut cx.ops, self.session.as_deref(), &order, &server, &mut warn)?;
         Ok(Exit(outcome.code))
     }

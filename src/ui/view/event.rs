@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::ops::event_list::Named;
+use crate::ops::event_prune::Pruned;
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
 /// A line of the history.
@@ -18,6 +19,9 @@ pub struct EventView {
     kind: String,
     id: String,
     name: Option<String>,
+    command: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<String>,
     details: Value,
     #[serde(skip)]
     time_ns: i64,
@@ -36,6 +40,8 @@ impl EventView {
             kind: event.object_kind.clone(),
             id: event.object_id.clone(),
             name: name.clone(),
+            command: event.command.clone(),
+            via: event.via.clone(),
             details: serde_json::from_str(&event.details).unwrap_or_default(),
             time_ns: event.time_ns,
         }
@@ -49,7 +55,8 @@ impl EventView {
             Value::String(text) => format!("{key}={text}"),
             other => format!("{key}={other}"),
         });
-        shown.collect::<Vec<_>>().join(" ")
+        let via = self.via.as_ref().map(|via| format!("via={via}"));
+        shown.chain(via).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -90,5 +97,32 @@ impl Row for EventView {
 
     fn brief(&self) -> String {
         self.seq.to_string()
+    }
+}
+
+/// Events that went, or would go.
+#[derive(Debug, Serialize)]
+pub struct EventsPrunedView {
+    events: u64,
+    upto: i64,
+    dry_run: bool,
+}
+
+impl EventsPrunedView {
+    /// The view of what was pruned.
+    #[must_use]
+    pub fn new(pruned: Pruned, dry_run: bool) -> Self {
+        Self { events: pruned.events, upto: pruned.upto, dry_run }
+    }
+}
+
+impl View for EventsPrunedView {
+    fn text(&self, page: &mut Page) {
+        let verb = if self.dry_run { "would remove" } else { "removed" };
+        page.line(&format!("{verb} {} events", self.events));
+    }
+
+    fn brief(&self) -> Option<String> {
+        Some(self.events.to_string())
     }
 }
