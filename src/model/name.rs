@@ -6,9 +6,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 
+use smallvec::SmallVec;
+
 /// One component of a path: 1 to 255 bytes, no slash, no NUL, neither `.` nor `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Box<[u8]>);
+pub struct Name(SmallVec<[u8; Name::INLINE]>);
 
 /// Why some bytes are not a [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +30,9 @@ impl Name {
     /// The longest name, in bytes (`NAME_MAX`).
     pub const MAX: usize = 255;
 
+    /// Names up to this length, in bytes, need no memory of their own: most are, and a mount holds each of a session's twice.
+    const INLINE: usize = 16;
+
     /// Checks and takes a name.
     ///
     /// # Errors
@@ -37,7 +42,7 @@ impl Name {
             b"" | b"." | b".." => Err(NameError::Reserved),
             long if long.len() > Self::MAX => Err(NameError::TooLong),
             bad if bad.iter().any(|&byte| byte == b'/' || byte == 0) => Err(NameError::BadByte),
-            good => Ok(Self(good.into())),
+            good => Ok(Self(SmallVec::from_slice(good))),
         }
     }
 

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 
 use crate::catalog::Session;
 
+use crate::daemon;
+pub use crate::daemon::MountState;
+
 use super::error::Result;
+use super::session_mount::run_dir;
 use super::{Context, mounts};
 
 /// A session and what is known about it without opening it.
@@ -17,8 +21,23 @@ pub struct SessionInfo {
     pub tags: BTreeMap<String, String>,
     /// Where it is mounted.
     pub mounts: Vec<PathBuf>,
+    /// Which processes serve these mounts, where that was looked up.
+    pub serving: Vec<Serving>,
     /// Who it comes from and who comes from it, where that was looked up.
     pub lineage: Lineage,
+}
+
+/// Who serves a mount.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// The mount point.
+    pub mount_point: PathBuf,
+    /// What became of the mount.
+    pub state: MountState,
+    /// The process that serves it.
+    pub pid: u32,
+    /// The one that starts another in its place, if that one lives.
+    pub keeper: Option<u32>,
 }
 
 /// The relatives of a session.
@@ -43,6 +62,7 @@ pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
     let info = |session: Session| SessionInfo {
         tags: tags.remove(&session.id).unwrap_or_default(),
         mounts: mounts::of_session(&mounted, &session.id),
+        serving: Vec::new(),
         lineage: Lineage::default(),
         session,
     };
@@ -64,5 +84,24 @@ pub fn show(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let forks = view.forks(&session.id)?;
     let lineage = Lineage { parent_name, forks, checkpoints: view.checkpoints(&session.id)?.len() };
     let mounts = mounts::of_session(&mounts::table()?, &session.id);
-    Ok(SessionInfo { session, tags, mounts, lineage })
+    let serving = serving(cx, &session.id)?;
+    Ok(SessionInfo { session, tags, mounts, serving, lineage })
+}
+
+/// What the records of mounts say of a session.
+fn serving(cx: &Context, id: &str) -> Result<Vec<Serving>> {
+    // Looking makes no directories.
+    if !cx.paths.runtime.is_dir() {
+        return Ok(Vec::new());
+    }
+    let records = daemon::mounts(&run_dir(cx)?)?;
+    let own = records.into_iter().filter(|(record, _)| record.tag == id);
+    Ok(own
+        .map(|(record, state)| Serving {
+            state,
+            pid: record.process.pid,
+            keeper: record.keeper.as_ref().filter(|_| record.is_kept()).map(|keeper| keeper.pid),
+            mount_point: record.mount_point,
+        })
+        .collect())
 }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-/// Entries of a shard on average, before one more shard is begun.
-const SHARD_ENTRIES: usize = 192;
+/// Entries of a shard on average, before one more shard is begun. A shard has half of it when it was just split and twice
+/// as many before it is, and the tables of the standard library hold 112 or 224 before they double.
+const SHARD_ENTRIES: usize = 104;
 
 /// The map.
 #[derive(Clone, Debug)]
@@ -137,7 +138,7 @@ impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
         let old = Arc::make_mut(&mut self.shards[from]);
         let mut new = FxHashMap::default();
         new.extend(old.extract_if(|key, _| !stays(key)));
-        old.shrink_to(SHARD_ENTRIES);
+        old.shrink_to_fit();
         self.shards.push(Arc::new(new));
     }
 }

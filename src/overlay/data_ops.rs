@@ -35,7 +35,7 @@ impl Plan {
     pub fn new(data: &FileData, size: u64, offset: u64, len: u64) -> Self {
         let len = len.min(size.saturating_sub(offset));
         let spans = if len == 0 { Vec::new() } else { data.extents.spans(offset, len) };
-        Self { spans, base: data.base, visible: data.visible, size }
+        Self { spans, base: data.base(), visible: data.visible(), size }
     }
 
     /// Fetches the pieces into `buf`, whose first byte stands at `offset`; returns the bytes before the end of file.

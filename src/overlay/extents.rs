@@ -56,15 +56,23 @@ enum Spans {
     #[default]
     None,
     One(u64, u64, Extent),
-    Many(BTreeMap<u64, (u64, Extent)>),
+    Many(Box<Many>),
+}
+
+/// More than one.
+#[derive(Clone, Debug, Default)]
+struct Many {
+    tree: BTreeMap<u64, (u64, Extent)>,
+    /// What they hold, kept as they change, so that asking for it costs nothing.
+    held: Held,
 }
 
 /// The extents of one file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extents {
     spans: Spans,
-    /// What they hold, kept as they change, so that asking for it costs nothing.
-    held: Held,
+    /// Where the base's visible part ends.
+    visible: u64,
 }
 
 /// How many bytes extents hold.
@@ -74,18 +82,16 @@ pub(super) struct Held {
     pub allocated: u64,
     /// Bytes of the base's visible part that extents hide.
     pub hidden: u64,
-    /// Where the base's visible part ends.
-    visible: u64,
 }
-
 impl Held {
-    fn add(&mut self, start: u64, len: u64, extent: Extent) {
-        self.hidden += self.visible.min(start + len).saturating_sub(start);
+    /// `visible`: where the base's visible part ends.
+    fn add(&mut self, visible: u64, start: u64, len: u64, extent: Extent) {
+        self.hidden += visible.min(start + len).saturating_sub(start);
         self.allocated += if extent.is_allocated() { len } else { 0 };
     }
 
-    fn remove(&mut self, start: u64, len: u64, extent: Extent) {
-        self.hidden -= self.visible.min(start + len).saturating_sub(start);
+    fn remove(&mut self, visible: u64, start: u64, len: u64, extent: Extent) {
+        self.hidden -= visible.min(start + len).saturating_sub(start);
         self.allocated -= if extent.is_allocated() { len } else { 0 };
     }
 }
@@ -96,12 +102,23 @@ pub(super) type Dead = Vec<(Place, u64)>;
 impl Extents {
     /// None yet, over a base of which the first `visible` bytes show.
     pub fn over_base(visible: u64) -> Self {
-        Self { spans: Spans::None, held: Held { visible, ..Held::default() } }
+        Self { spans: Spans::None, visible }
+    }
+
+    /// Where the part of the base ends that can still show.
+    pub fn visible(&self) -> u64 {
+        self.visible
     }
 
     /// How many bytes they hold.
     pub fn held(&self) -> Held {
-        self.held
+        let mut held = Held::default();
+        match &self.spans {
+            Spans::None => {}
+            Spans::One(start, len, extent) => held.add(self.visible, *start, *len, *extent),
+            Spans::Many(many) => held = many.held,
+        }
+        held
     }
 
     /// Puts an extent in, over whatever was there; data that it hides is added to `dead`.
@@ -109,44 +126,48 @@ impl Extents {
         if len == 0 {
             return;
         }
-        self.held.add(start, len, extent);
-        let mut gone = Gone { held: &mut self.held, dead };
         match &mut self.spans {
             Spans::None => self.spans = Spans::One(start, len, extent),
             Spans::One(first, first_len, old) if *first + *first_len == start && old.continues(extent, *first_len) => {
                 *first_len += len;
             }
             Spans::One(first, first_len, old) if start <= *first && *first + *first_len <= start + len => {
-                gone.bury(*first, *first_len, *old);
+                bury(*first_len, *old, dead);
                 self.spans = Spans::One(start, len, extent);
             }
-            spans => set_in_tree(spans.tree(), start, len, extent, &mut gone),
+            spans => {
+                let Many { tree, held } = spans.many(self.visible);
+                held.add(self.visible, start, len, extent);
+                let mut gone = Gone { visible: self.visible, held, dead };
+                set_in_tree(tree, start, len, extent, &mut gone);
+            }
         }
     }
 
     /// Forgets all from `len` on, and of the base, too, nothing shows there any more.
     pub fn truncate(&mut self, len: u64, dead: &mut Dead) {
-        let mut gone = Gone { held: &mut self.held, dead };
         match &mut self.spans {
             Spans::None => {}
             Spans::One(first, first_len, old) => {
                 if *first >= len {
-                    gone.bury(*first, *first_len, *old);
+                    bury(*first_len, *old, dead);
                     self.spans = Spans::None;
                 } else if *first + *first_len > len {
                     let keep = len - *first;
-                    gone.bury(len, *first_len - keep, old.skip(keep));
+                    bury(*first_len - keep, old.skip(keep), dead);
                     *first_len = keep;
                 }
             }
-            Spans::Many(tree) => {
+            Spans::Many(many) => {
+                let Many { tree, held } = &mut **many;
+                let mut gone = Gone { visible: self.visible, held, dead };
                 cut_at(tree, len);
                 for (first, (first_len, extent)) in tree.split_off(&len) {
                     gone.bury(first, first_len, extent);
                 }
             }
         }
-        self.held.visible = self.held.visible.min(len);
+        self.visible = self.visible.min(len);
     }
 
     /// All of `start..start + len` in order, what was not written included.
@@ -168,9 +189,9 @@ impl Extents {
         match &self.spans {
             Spans::None => {}
             Spans::One(first, first_len, extent) => push(*first, *first_len, *extent),
-            Spans::Many(tree) => {
-                let from = tree.range(..=start).next_back().map_or(start, |(&first, _)| first);
-                for (&first, &(first_len, extent)) in tree.range(from..end) {
+            Spans::Many(many) => {
+                let from = many.tree.range(..=start).next_back().map_or(start, |(&first, _)| first);
+                for (&first, &(first_len, extent)) in many.tree.range(from..end) {
                     push(first, first_len, extent);
                 }
             }
@@ -186,7 +207,7 @@ impl Extents {
         match &self.spans {
             Spans::None => Box::new(std::iter::empty()),
             Spans::One(first, len, extent) => Box::new(std::iter::once((*first, *len, *extent))),
-            Spans::Many(tree) => Box::new(tree.iter().map(|(&first, &(len, extent))| (first, len, extent))),
+            Spans::Many(many) => Box::new(many.tree.iter().map(|(&first, &(len, extent))| (first, len, extent))),
         }
     }
 
@@ -205,37 +226,49 @@ impl Extents {
         match &mut self.spans {
             Spans::None => {}
             Spans::One(_, _, extent) => follow(extent),
-            Spans::Many(tree) => tree.values_mut().for_each(|(_, extent)| follow(extent)),
+            Spans::Many(many) => many.tree.values_mut().for_each(|(_, extent)| follow(extent)),
         }
     }
 }
 
 impl Spans {
-    fn tree(&mut self) -> &mut BTreeMap<u64, (u64, Extent)> {
+    /// As many, whatever they were; `visible`: where the base's visible part ends.
+    fn many(&mut self, visible: u64) -> &mut Many {
         match *self {
-            Self::None => *self = Self::Many(BTreeMap::new()),
-            Self::One(first, len, extent) => *self = Self::Many(BTreeMap::from([(first, (len, extent))])),
+            Self::None => *self = Self::Many(Box::default()),
+            Self::One(first, len, extent) => {
+                let mut held = Held::default();
+                held.add(visible, first, len, extent);
+                *self = Self::Many(Box::new(Many { tree: BTreeMap::from([(first, (len, extent))]), held }));
+            }
             Self::Many(_) => {}
         }
         match self {
-            Self::Many(tree) => tree,
-            Self::None | Self::One(..) => unreachable!("made a tree just above"),
+            Self::Many(many) => many,
+            Self::None | Self::One(..) => unreachable!("made many just above"),
         }
+    }
+}
+
+/// An extent that nothing refers to any more.
+fn bury(len: u64, extent: Extent, dead: &mut Dead) {
+    if let Extent::Data(place) = extent {
+        dead.push((place, len));
     }
 }
 
 /// Takes what is no longer held.
 struct Gone<'a> {
+    /// Where the base's visible part ends.
+    visible: u64,
     held: &'a mut Held,
     dead: &'a mut Dead,
 }
 
 impl Gone<'_> {
     fn bury(&mut self, start: u64, len: u64, extent: Extent) {
-        self.held.remove(start, len, extent);
-        if let Extent::Data(place) = extent {
-            self.dead.push((place, len));
-        }
+        self.held.remove(self.visible, start, len, extent);
+        bury(len, extent, self.dead);
     }
 }
 
@@ -317,7 +350,8 @@ mod tests {
             }
             let allocated = model.iter().filter(|byte| byte.is_some_and(Extent::is_allocated)).count();
             let hidden = model[..visible as usize].iter().filter(|byte| byte.is_some()).count();
-            prop_assert_eq!(extents.held(), Held { allocated: allocated as u64, hidden: hidden as u64, visible });
+            prop_assert_eq!(extents.held(), Held { allocated: allocated as u64, hidden: hidden as u64 });
+            prop_assert_eq!(extents.visible(), visible);
             let mut live = 0;
             for span in extents.spans(0, 300) {
                 for step in 0..span.len {

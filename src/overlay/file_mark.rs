@@ -33,7 +33,7 @@ impl FileMark {
     /// The frozen content that the file began with, and where the bytes of that lie.
     #[must_use]
     pub fn of_base(&self) -> Option<(Content, Self)> {
-        let base = self.data.base?;
+        let base = self.data.base()?;
         let data = FileData::frozen(&crate::model::Body::File(base.content), base.len);
         Some((base.content, Self { size: base.len, data }))
     }
@@ -71,8 +71,8 @@ impl FileMark {
 
     /// Up to where both show the same base, and from where on neither shows any.
     fn shown_alike(&self, before: &Self) -> (u64, u64) {
-        let content = |mark: &Self| mark.data.base.map(|base| (base.content, base.len));
-        let (new, old) = (self.data.visible, before.data.visible);
+        let content = |mark: &Self| mark.data.base().map(|base| (base.content, base.len));
+        let (new, old) = (self.data.visible(), before.data.visible());
         let shown = if content(self) == content(before) { new.min(old) } else { 0 };
         (shown, new.max(old).max(shown))
     }

@@ -17,12 +17,11 @@ pub(super) struct Base {
     pub len: u64,
 }
 
-/// The data of a file.
+/// The data of a file. Most files of a delta have no base, so it costs them a pointer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FileData {
-    pub base: Option<Base>,
-    /// How many of the base's first bytes can still show: truncation lowers it, growth does not raise it.
-    pub visible: u64,
+    base: Option<Box<Base>>,
+    /// What was written, over what can still show of the base.
     pub extents: Extents,
 }
 
@@ -30,24 +29,37 @@ impl FileData {
     /// The data of a file that the session has not changed.
     pub fn frozen(body: &Body, len: u64) -> Self {
         match body {
-            Body::File(content) => {
-                Self { base: Some(Base { content: *content, len }), visible: len, extents: Extents::over_base(len) }
-            }
+            Body::File(content) => Self::over(Base { content: *content, len }, len),
             _ => Self::default(),
         }
+    }
+
+    /// Nothing written over a base of which the first `visible` bytes show.
+    fn over(base: Base, visible: u64) -> Self {
+        Self { base: Some(Box::new(base)), extents: Extents::over_base(visible) }
+    }
+
+    /// The frozen content, if there is any.
+    pub fn base(&self) -> Option<Base> {
+        self.base.as_deref().copied()
+    }
+
+    /// How many of the base's first bytes can still show: truncation lowers it, growth does not raise it.
+    pub fn visible(&self) -> u64 {
+        self.extents.visible()
     }
 
     /// How many bytes of disk the file takes: what was written or allocated, and what shows of the base's data. Where
     /// the base has holes, it is not known whether writes hid these or data, and data is taken to show.
     pub fn allocated_bytes(&self) -> u64 {
         let held = self.extents.held();
-        let shown = self.base.map_or(0, |base| base.content.data_bytes(base.len).min(self.visible - held.hidden));
+        let shown = self.base().map_or(0, |base| base.content.data_bytes(base.len).min(self.visible() - held.hidden));
         held.allocated + shown
     }
 
     /// The frozen content, if the file of `size` bytes is exactly that.
     pub fn unchanged(&self, size: u64) -> Option<Content> {
-        let base = self.base.filter(|base| base.len == size && self.visible == size)?;
+        let base = self.base().filter(|base| base.len == size && self.visible() == size)?;
         self.extents.iter().next().is_none().then_some(base.content)
     }
 }
@@ -116,7 +128,8 @@ impl DirData {
 pub(super) enum InodeBody {
     File(Box<FileData>),
     Dir(Box<DirData>),
-    Symlink(Box<[u8]>),
+    /// Behind one pointer more, so that all others are smaller.
+    Symlink(Box<Box<[u8]>>),
     Special,
 }
 
@@ -134,17 +147,16 @@ impl Inode {
     pub fn new(record: InodeRecord) -> Self {
         let InodeRecord { attr, parent, origin, symlink } = record;
         let body = match (attr.kind, origin) {
-            (Kind::File, Origin::File { content, len_bytes }) => InodeBody::File(Box::new(FileData {
-                base: Some(Base { content, len: len_bytes }),
-                visible: len_bytes.min(attr.size),
-                extents: Extents::over_base(len_bytes.min(attr.size)),
-            })),
+            (Kind::File, Origin::File { content, len_bytes }) => {
+                let data = FileData::over(Base { content, len: len_bytes }, len_bytes.min(attr.size));
+                InodeBody::File(Box::new(data))
+            }
             (Kind::File, _) => InodeBody::File(Box::default()),
             (Kind::Dir, Origin::Dir(dir)) => {
                 InodeBody::Dir(Box::new(DirData { base: Some(dir), ..DirData::default() }))
             }
             (Kind::Dir, _) => InodeBody::Dir(Box::default()),
-            (Kind::Symlink, _) => InodeBody::Symlink(symlink),
+            (Kind::Symlink, _) => InodeBody::Symlink(Box::new(symlink)),
             _ => InodeBody::Special,
         };
         Self { attr, parent, body, xattrs: None }
@@ -155,7 +167,6 @@ impl Inode {
         if let InodeBody::File(file) = &mut self.body
             && attr.size < self.attr.size
         {
-            file.visible = file.visible.min(attr.size);
             file.extents.truncate(attr.size, dead);
         }
         self.attr = attr;
@@ -165,12 +176,12 @@ impl Inode {
     /// The record that describes this inode, with its base in full.
     pub fn record(&self) -> InodeRecord {
         let (origin, symlink) = match &self.body {
-            InodeBody::File(file) => match file.base {
+            InodeBody::File(file) => match file.base() {
                 Some(base) => (Origin::File { content: base.content, len_bytes: base.len }, Box::default()),
                 None => (Origin::New, Box::default()),
             },
             InodeBody::Dir(dir) => (dir.base.map_or(Origin::New, Origin::Dir), Box::default()),
-            InodeBody::Symlink(target) => (Origin::New, target.clone()),
+            InodeBody::Symlink(target) => (Origin::New, target.as_ref().clone()),
             InodeBody::Special => (Origin::New, Box::default()),
         };
         InodeRecord { attr: self.attr.clone(), parent: self.parent, origin, symlink }

@@ -26,9 +26,6 @@ struct Known {
     index: u32,
 }
 
-/// `leaf` of an inode that has no place in the base.
-const NO_LEAF: u32 = u32::MAX;
-
 /// Whether the kernel still holds an inode that it has taken look-ups back of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
@@ -45,7 +42,10 @@ pub(super) enum Hold {
 pub(super) struct KnownTable {
     /// Inodes below this number may have been looked up in a process before this one.
     inherited_below: Ino,
-    inodes: FxHashMap<Ino, Known>,
+    /// Those that have a place in the base.
+    frozen: FxHashMap<Ino, Known>,
+    /// How often the others were looked up.
+    made: FxHashMap<Ino, u64>,
     leaves: Vec<NodeId>,
     leaf_numbers: FxHashMap<NodeId, u32>,
 }
@@ -58,27 +58,29 @@ impl KnownTable {
 
     /// Counts a look-up of an inode; `location` is where the base has it, if it does.
     pub fn count(&mut self, ino: Ino, location: Option<Location>) {
-        let (parent, leaf, index) = match location {
-            Some(location) => (location.parent, self.leaf_number(location.leaf), location.index),
-            None => (0, NO_LEAF, 0),
-        };
-        let known = self.inodes.entry(ino).or_insert(Known { parent, lookups: 0, leaf, index });
-        known.lookups += 1;
-        if leaf != NO_LEAF {
-            (known.parent, known.leaf, known.index) = (parent, leaf, index);
+        if let Some(location) = location {
+            self.hint(ino, location);
+        }
+        match self.frozen.get_mut(&ino) {
+            Some(known) => known.lookups += 1,
+            None => *self.made.entry(ino).or_default() += 1,
         }
     }
 
     /// Remembers where an inode stands, without counting a look-up.
     pub fn hint(&mut self, ino: Ino, location: Location) {
-        let leaf = self.leaf_number(location.leaf);
-        let known = self.inodes.entry(ino).or_insert(Known { parent: 0, lookups: 0, leaf: NO_LEAF, index: 0 });
-        (known.parent, known.leaf, known.index) = (location.parent, leaf, location.index);
+        let Location { parent, leaf, index } = location;
+        let leaf = self.leaf_number(leaf);
+        // It was not known before that the base has it.
+        let lookups = if self.made.is_empty() { None } else { self.made.remove(&ino) };
+        let known = self.frozen.entry(ino).or_insert(Known { parent, lookups: 0, leaf, index });
+        (known.parent, known.leaf, known.index) = (parent, leaf, index);
+        known.lookups += lookups.unwrap_or(0);
     }
 
     /// Where the base has the inode.
     pub fn location(&self, ino: Ino) -> Option<Location> {
-        let known = self.inodes.get(&ino)?;
+        let known = self.frozen.get(&ino)?;
         let leaf = *self.leaves.get(known.leaf as usize)?;
         Some(Location { parent: known.parent, leaf, index: known.index })
     }
@@ -86,39 +88,52 @@ impl KnownTable {
     /// Takes look-ups back.
     pub fn forget(&mut self, ino: Ino, count: u64) -> Hold {
         let none_left = if ino < self.inherited_below { Hold::Unknown } else { Hold::Gone };
-        let Some(known) = self.inodes.get_mut(&ino) else { return none_left };
-        known.lookups = known.lookups.saturating_sub(count);
-        if known.lookups > 0 {
+        let Some(lookups) = self.lookups(ino) else { return none_left };
+        *lookups = lookups.saturating_sub(count);
+        if *lookups > 0 {
             return Hold::Held;
         }
-        self.inodes.remove(&ino);
+        self.released(ino);
         none_left
     }
 
     /// The kernel said that it does not hold the inode.
     pub fn released(&mut self, ino: Ino) {
-        self.inodes.remove(&ino);
+        if self.made.remove(&ino).is_none() {
+            self.frozen.remove(&ino);
+        }
+    }
+
+    /// How often an inode was looked up, if anything is remembered of it.
+    fn lookups(&mut self, ino: Ino) -> Option<&mut u64> {
+        match self.made.get_mut(&ino) {
+            Some(lookups) => Some(lookups),
+            None => self.frozen.get_mut(&ino).map(|known| &mut known.lookups),
+        }
     }
 
     /// Whether the kernel holds the inode, as far as that is known. It always holds the root, which it never looks up.
     pub fn holds(&self, ino: Ino) -> bool {
-        ino == ROOT_INO || ino < self.inherited_below || self.inodes.get(&ino).is_some_and(|known| known.lookups > 0)
+        ino == ROOT_INO
+            || ino < self.inherited_below
+            || self.frozen.get(&ino).is_some_and(|known| known.lookups > 0)
+            || self.made.contains_key(&ino)
     }
 
     /// Whether anything is remembered of the inode.
     pub fn knows(&self, ino: Ino) -> bool {
-        self.inodes.contains_key(&ino)
+        self.made.contains_key(&ino) || self.frozen.contains_key(&ino)
     }
 
     /// How many inodes the kernel holds.
     pub fn len(&self) -> usize {
-        self.inodes.len()
+        self.made.len() + self.frozen.len()
     }
 
     fn leaf_number(&mut self, leaf: NodeId) -> u32 {
         *self.leaf_numbers.entry(leaf).or_insert_with(|| {
             self.leaves.push(leaf);
-            u32::try_from(self.leaves.len() - 1).unwrap_or(NO_LEAF)
+            u32::try_from(self.leaves.len() - 1).unwrap_or(u32::MAX)
         })
     }
 }

@@ -47,7 +47,7 @@ impl Links {
         let mut near: FxHashSet<Ino> = FxHashSet::default();
         for ino in files {
             let Some(inode) = inodes.get(&ino).filter(|_| !self.searched.contains(&ino)) else { continue };
-            if inode.attr.nlink > 0 && inode.file().is_some_and(|file| file.base.is_some()) {
+            if inode.attr.nlink > 0 && inode.file().is_some_and(|file| file.base().is_some()) {
                 missing.insert(ino, inode.attr.nlink);
                 near.insert(inode.parent);
             }

@@ -300,7 +300,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         let body = match &inode.body {
             InodeBody::File(file) => SnapshotBody::File(file.unchanged(inode.attr.size)),
             InodeBody::Dir(dir) => SnapshotBody::Dir(SnapshotDir::Changed { ino: inode.attr.ino, base: dir.base }),
-            InodeBody::Symlink(target) => SnapshotBody::Symlink(target.clone()),
+            InodeBody::Symlink(target) => SnapshotBody::Symlink(target.as_ref().clone()),
             InodeBody::Special => SnapshotBody::Special,
         };
         SnapshotEntry { name, attr: inode.attr.clone(), xattrs: inode.xattrs.clone(), body }

@@ -301,10 +301,10 @@ fn dump_inode(inode: &Inode, next_cookie: &mut u64) -> Vec<Record> {
     }
     match &inode.body {
         InodeBody::File(file) => {
-            let shown = file.base.map_or(0, |base| base.len.min(inode.attr.size));
-            if file.visible < shown {
-                let len_bytes = shown - file.visible;
-                out.push(Record::Zero { ino, offset: file.visible, len_bytes, allocated: false });
+            let shown = file.base().map_or(0, |base| base.len.min(inode.attr.size));
+            if file.visible() < shown {
+                let (offset, len_bytes) = (file.visible(), shown - file.visible());
+                out.push(Record::Zero { ino, offset, len_bytes, allocated: false });
             }
             for (offset, len_bytes, extent) in file.extents.iter() {
                 out.push(match extent {

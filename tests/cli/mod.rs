@@ -39,6 +39,17 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Whether a test is to be left out because only root can do it. Says so past the test harness, which would keep it to itself.
+pub fn needs_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let line = format!("left out, for root alone: {test}\n");
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    }
+    !is_root
+}
+
 /// A user with a home of their own, in which nothing was done yet.
 pub struct World {
     dir: TempDir,

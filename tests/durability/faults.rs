@@ -213,7 +213,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_takes_nobody_down_and_freeing_space_is_enough() {
     // Only root can make a disk that is small.
-    if !rustix::process::geteuid().is_root() {
+    if crate::cli::needs_root() {
         return;
     }
     let Some(mut mounted) = Mounted::new() else { return };

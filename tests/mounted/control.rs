@@ -9,7 +9,7 @@ use std::time::Duration;
 use aether::daemon::control::Request;
 use serde_json::{Value, json};
 
-use crate::fixture::skipped;
+use crate::fixture::{needs_root, skipped};
 use crate::process::Daemon;
 use crate::users::in_thread_of_nobody;
 
@@ -41,7 +41,7 @@ fn a_mount_process_answers_for_itself_and_for_its_workspace() {
 
 #[test]
 fn another_users_client_is_refused_even_if_it_gets_at_the_socket() {
-    if skipped() || !rustix::process::geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let (daemon, _) = Daemon::started();

@@ -14,7 +14,7 @@ use aether::fuse::MountTable;
 use rustix::process::Signal;
 
 use crate::fixture::skipped;
-use crate::takeover::{eventually, kill_server, processes_of, record, run_dir};
+use crate::takeover::{eventually, kill_server, processes_of, record, run_dir, watcher_of};
 use crate::workspace::Workspace;
 
 const PAGE: usize = 4096;
@@ -223,6 +223,7 @@ fn the_watcher_ends_with_an_orderly_unmount() {
     workspace.session_on(&origin);
     let mount = workspace.mount();
     let served = record(&workspace);
+    watcher_of(&served);
     let mut names: Vec<String> = processes_of(&served).into_iter().map(|(_, name)| name).collect();
     names.sort();
     assert_eq!(names, ["aether", "aether-keeper", "aether-watcher"]);
@@ -231,4 +232,28 @@ fn the_watcher_ends_with_an_orderly_unmount() {
     let is_left =
         |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("aether"));
     eventually("all have ended", Duration::from_secs(5), || !all.iter().any(is_left));
+}
+
+#[test]
+fn who_serves_a_mount_is_shown() {
+    if skipped() {
+        return;
+    }
+    let workspace = Workspace::new();
+    let origin = workspace.path("origin");
+    fs::create_dir(&origin).unwrap();
+    workspace.session_on(&origin);
+    let mount = workspace.mount();
+    let served = record(&workspace);
+    let keeper = served.keeper.as_ref().unwrap();
+    let shown = workspace.aether(&["session", "show", "session", "--json"]).stdout;
+    let shown: serde_json::Value = serde_json::from_slice(&shown).unwrap();
+    let serving = &shown["serving"][0];
+    assert_eq!((&serving["state"], &serving["pid"]), (&"live".into(), &served.process.pid.into()), "{shown}");
+    assert_eq!(serving["keeper"], keeper.pid, "{shown}");
+    let text = String::from_utf8(workspace.aether(&["session", "show", "session"]).stdout).unwrap();
+    assert!(text.contains(&format!("process {}, kept by process {}", served.process.pid, keeper.pid)), "{text}");
+    mount.end();
+    let text = String::from_utf8(workspace.aether(&["session", "show", "session"]).stdout).unwrap();
+    assert!(!text.contains("served by"), "{text}");
 }

@@ -15,6 +15,16 @@ pub fn skipped() -> bool {
     std::env::var_os("AETHER_TEST_FUSE").is_some_and(|word| word == "skip")
 }
 
+/// Whether a test is to be left out because only root can do it. Says so past the test harness, which would keep it to itself.
+pub fn needs_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        io::Write::write_all(&mut io::stderr(), format!("left out, for root alone: {test}\n").as_bytes()).unwrap();
+    }
+    !is_root
+}
+
 /// A file system in memory, mounted and served by threads of the test.
 pub struct Live {
     pub files: Arc<Memory>,

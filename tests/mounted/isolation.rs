@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use rustix::process::geteuid;
 
-use crate::fixture::skipped;
+use crate::fixture::{needs_root, skipped};
 use crate::users::NOBODY;
 use crate::workspace::Workspace;
 
@@ -147,7 +147,7 @@ fn mount_with(workspace: &Workspace, options: &[&str]) -> PathBuf {
 
 #[test]
 fn other_users_see_nothing_of_a_mount() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let workspace = Workspace::new();
@@ -163,7 +163,7 @@ fn other_users_see_nothing_of_a_mount() {
 
 #[test]
 fn others_that_are_let_in_meet_permissions_but_no_privileges() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let workspace = Workspace::new();
@@ -183,7 +183,7 @@ fn others_that_are_let_in_meet_permissions_but_no_privileges() {
 
 #[test]
 fn set_uid_and_devices_work_where_root_asks_for_them() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let workspace = Workspace::new();
@@ -197,7 +197,7 @@ fn set_uid_and_devices_work_where_root_asks_for_them() {
 
 #[test]
 fn an_ordinary_user_has_sessions_of_their_own() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let workspace = Workspace::of_nobody();

@@ -6,9 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::process::geteuid;
-
-use crate::fixture::skipped;
+use crate::fixture::{needs_root, skipped};
 use crate::users::NOBODY;
 use crate::workspace::Workspace;
 
@@ -196,7 +194,7 @@ fn same(plain: &Path, mounted: &Path) {
 
 /// A mount with everything that privileges could need, and a plain directory that is like its directory `of-the-source`.
 fn with_both(test: impl FnOnce(&Path, &Path)) {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let workspace = Workspace::new();

@@ -10,7 +10,7 @@ use aether::model::{ROOT_INO, Timestamp};
 use aether::overlay::SetTime;
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, XattrFlags, renameat_with, utimensat};
 
-use crate::fixture::{Live, skipped};
+use crate::fixture::{Live, needs_root, skipped};
 
 #[test]
 fn opening_costs_no_request() {
@@ -187,7 +187,7 @@ fn rename_passes_its_flags_on() {
 
 #[test]
 fn a_write_by_a_user_clears_set_uid_and_one_by_root_does_not() {
-    if skipped() || !rustix::process::geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let live = Live::with(&aether::fuse::MountOptions::default().parse("allow_other,suid").unwrap());

@@ -20,7 +20,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::fixture::skipped;
+use crate::fixture::{needs_root, skipped};
 use crate::users::NOBODY;
 use crate::workspace::{Mount, Workspace};
 
@@ -88,6 +88,16 @@ pub fn processes_of(record: &MountRecord) -> Vec<(i32, String)> {
     let of_mount = all.filter(|pid| session(*pid).as_ref() == Some(&own));
     let name = |pid: i32| Some((pid, fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned()));
     of_mount.filter_map(name).collect()
+}
+
+/// The watcher of a mount, as soon as it is at work.
+pub fn watcher_of(record: &MountRecord) -> i32 {
+    let mut found = None;
+    eventually("there is a watcher", SOON, || {
+        found = processes_of(record).into_iter().find(|(_, name)| name == "aether-watcher");
+        found.is_some()
+    });
+    found.map_or(0, |(pid, _)| pid)
 }
 
 fn is_mounted(mount: &Mount<'_>) -> bool {
@@ -462,9 +472,8 @@ fn when_all_are_killed_nobody_hangs_and_the_next_command_cleans_up() {
     let mount = workspace.mount();
     fs::write(mount.root().join("a"), b"a").unwrap();
     let dead = record(&workspace);
+    rustix::process::kill_process(rustix::process::Pid::from_raw(watcher_of(&dead)).unwrap(), Signal::KILL).unwrap();
     dead.process.signal(Signal::STOP).unwrap();
-    let (watcher, _) = processes_of(&dead).into_iter().find(|(_, name)| name == "aether-watcher").unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_raw(watcher).unwrap(), Signal::KILL).unwrap();
     for process in [dead.keeper.as_ref().unwrap(), &dead.process] {
         process.signal(Signal::KILL).unwrap();
         assert!(process.wait_end(SOON));
@@ -621,6 +630,7 @@ fn an_idle_mount_is_small_with_all_its_processes() {
         let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     };
+    watcher_of(&record);
     let all: Vec<(String, u64)> = processes_of(&record).into_iter().map(|(pid, name)| (name, own(pid))).collect();
     report("KiB of each process", &all);
     assert_eq!(all.len(), 3);
@@ -630,7 +640,7 @@ fn an_idle_mount_is_small_with_all_its_processes() {
 
 #[test]
 fn the_mount_of_an_ordinary_user_is_taken_over_and_taken_away() {
-    if skipped() || !rustix::process::geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let workspace = Workspace::of_nobody();

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use aether::fuse::{Config, Hold, Holder, How, MountError, MountOptions, Server, mount};
 use aether::model::ROOT_INO;
 
-use crate::fixture::{Live, skipped};
+use crate::fixture::{Live, needs_root, skipped};
 use crate::memory::Memory;
 
 struct Killed(Child);
@@ -66,7 +66,7 @@ fn a_mapped_file_and_a_mount_inside_keep_it_busy() {
     let holder = holders.iter().find(|holder| holder.pid == program.0.id()).unwrap();
     assert_eq!(holder.hold, Hold::Program(live.path("sleep")));
     drop(program);
-    if !rustix::process::geteuid().is_root() {
+    if needs_root() {
         return live.end();
     }
     rustix::mount::mount("none", live.path("inner"), "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();

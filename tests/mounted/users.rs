@@ -11,7 +11,7 @@ use aether::fuse::{Config, How, MountError, MountOptions, OptionError, Server, m
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use crate::fixture::skipped;
+use crate::fixture::{needs_root, skipped};
 use crate::memory::Memory;
 
 pub const NOBODY: u32 = 65534;
@@ -72,7 +72,7 @@ fn a_user_mounts_and_unmounts_and_others_are_kept_out() {
 
 #[test]
 fn even_root_is_kept_out_of_a_users_mount() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let (dir, mounted, served) = in_thread_of_nobody(|| {
@@ -104,7 +104,7 @@ fn a_user_can_take_a_mount_away_whose_process_is_gone() {
 
 #[test]
 fn a_mount_whose_place_is_not_resolved_is_refused_and_not_left_behind() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -139,7 +139,7 @@ fn a_user_is_told_why_others_cannot_be_let_in() {
 
 #[test]
 fn fusermounts_own_words_reach_the_user() {
-    if skipped() || !geteuid().is_root() {
+    if skipped() || needs_root() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

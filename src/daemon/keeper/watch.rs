@@ -2,7 +2,7 @@
 //!
 //! When a mount process and its keeper are killed at once, the connection closes, and the mount stays in the table as a ghost
 //! that answers ENOTCONN. So a third process holds one end of a socket; every mount process and keeper holds the other
-//! one, and the kernel closes that with the last of them. The watcher then takes the mount away, if it is still there. It
+//! one, and the kernel closes that with the last of them. The watcher then takes the mount away, if nobody has done so. It
 //! has nothing else to do, and nothing of the connection.
 
 use std::io;
@@ -53,8 +53,14 @@ impl Remains {
         }
     }
 
+    /// The kernel gives numbers of mounts and devices that are gone to the next ones, so the place counts too.
     fn is_own(&self, entry: &MountEntry) -> bool {
-        entry.id == self.mount_id && entry.device == self.device
+        (entry.id, &entry.device, &entry.mount_point) == (self.mount_id, &self.device, &self.mount_point)
+    }
+
+    /// Whether nobody has cleaned up: whoever takes the mount away removes the record after that.
+    fn is_recorded(&self) -> bool {
+        RunDir::open(&self.run_dir).is_ok_and(|run| run.join(&format!("{}.json", self.stem)).exists())
     }
 
     /// Takes away whatever of it is there: the mount, its directory, its record.
@@ -90,8 +96,7 @@ pub(super) fn start(roles: &Roles, remains: Remains) -> io::Result<OwnedFd> {
 pub(super) fn watch(other_end: &OwnedFd, remains: &Remains) {
     let _stays = rustix::thread::set_name(c"aether-watcher");
     while let Err(Errno::INTR) = poll(&mut [PollFd::new(other_end, PollFlags::IN)], None) {}
-    let table = MountTable::read().unwrap_or_default();
-    if !table.entries().iter().any(|entry| remains.is_own(entry)) {
+    if !remains.is_recorded() {
         return;
     }
     if let Ok(log) = logger::open(&remains.log) {

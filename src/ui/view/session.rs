@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::ops::session_list::{Lineage, SessionInfo};
+use crate::ops::session_list::{Lineage, MountState, Serving, SessionInfo};
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
 use super::{path_hex, path_text};
@@ -31,6 +31,41 @@ struct MountView {
     path_hex: Option<String>,
 }
 
+/// Who serves a mount.
+#[derive(Debug, Serialize)]
+struct ServingView {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    state: MountState,
+    pid: u32,
+    keeper: Option<u32>,
+}
+
+impl From<&Serving> for ServingView {
+    fn from(serving: &Serving) -> Self {
+        let Serving { mount_point, state, pid, keeper } = serving;
+        Self {
+            path: path_text(mount_point),
+            path_hex: path_hex(mount_point),
+            state: *state,
+            pid: *pid,
+            keeper: *keeper,
+        }
+    }
+}
+
+impl ServingView {
+    fn text(&self) -> String {
+        match (self.state, self.keeper) {
+            (MountState::Dead, _) => "nobody: `aether session unmount` takes what is left of the mount away".into(),
+            (MountState::Starting, _) => format!("process {}, which is taking over", self.pid),
+            (_, Some(keeper)) => format!("process {}, kept by process {keeper}", self.pid),
+            (_, None) => format!("process {}, without a keeper", self.pid),
+        }
+    }
+}
+
 /// A session.
 #[derive(Debug, Serialize)]
 pub struct SessionView {
@@ -47,6 +82,8 @@ pub struct SessionView {
     #[serde(skip)]
     lineage: Lineage,
     mounts: Vec<MountView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    serving: Vec<ServingView>,
     tags: BTreeMap<String, String>,
     expires: Option<String>,
     created: String,
@@ -82,6 +119,7 @@ impl SessionView {
                 .iter()
                 .map(|path| MountView { path: path_text(path), path_hex: path_hex(path) })
                 .collect(),
+            serving: info.serving.iter().map(ServingView::from).collect(),
             tags: info.tags.clone(),
             expires: session.expires_ns.map(rfc3339),
             expires_ns: session.expires_ns,
@@ -169,6 +207,9 @@ impl View for SessionView {
         }
         for mount in &self.mounts {
             page.field("mounted", &mount.path);
+        }
+        for serving in &self.serving {
+            page.field("served by", &serving.text());
         }
         for (key, value) in &self.tags {
             page.field("tag", &format!("{key}={value}"));
