@@ -152,7 +152,7 @@ pub fn seal_session(cx: &mut Context, session: &Session) -> Result<Sealed> {
     let hold = cx.store()?.hold()?;
     let mut look = 0;
     loop {
-        let mounted = live_mount(&run, &session.id)?;
+        let mounted = live_mount(cx, &run, &session.id)?;
         let sealed = match &mounted {
             Some(record) => seal_mounted(record.connect(&run).map_err(Error::from), record),
             None => seal_unmounted(cx, &session.id),

@@ -82,7 +82,7 @@ pub fn plan(cx: &mut Context, request: &Request) -> Result<Planned> {
     let run = run_dir(cx)?;
     let store = Arc::new(cx.store()?.clone());
     let target = store.root(checkpoint.root).map_err(LiveError::from)?;
-    let view = match live_mount(&run, &session.id)? {
+    let view = match live_mount(cx, &run, &session.id)? {
         Some(record) => SessionView::remote(&run, &record, store, target)?,
         None => SessionView::own(cx, &session.id, store, target)?,
     };
@@ -119,7 +119,7 @@ pub fn to_root(
     let run = run_dir(cx)?;
     let mut look = 0;
     loop {
-        let switched = match live_mount(&run, &session.id)? {
+        let switched = match live_mount(cx, &run, &session.id)? {
             Some(record) => record
                 .connect(&run)
                 .and_then(|mut client| client.call(&order(root, paths)))

@@ -26,11 +26,13 @@ pub fn tell(cx: &mut Context, session: &str) -> Result<()> {
 /// As [`tell`].
 pub fn order(cx: &mut Context, session: &str, frozen: bool) -> Result<()> {
     let run = run_dir(cx)?;
-    let Some(record) = live_mount(&run, session)? else { return Ok(()) };
+    let Some(record) = live_mount(cx, &run, session)? else { return Ok(()) };
     let mut client = record.connect(&run)?;
     match client.call(&Order::new("freeze", json!({ "frozen": frozen }))) {
         // It was unmounted meanwhile; the next mount asks the catalog.
-        Err(Failure { code, .. }) if code == "control-unreachable" && live_mount(&run, session)?.is_none() => Ok(()),
+        Err(Failure { code, .. }) if code == "control-unreachable" && live_mount(cx, &run, session)?.is_none() => {
+            Ok(())
+        }
         answer => Ok(answer.map(drop)?),
     }
 }

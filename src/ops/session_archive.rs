@@ -15,7 +15,7 @@ use super::{Context, Error, session_status};
 pub fn archive(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let session = cx.resolve_session(key)?;
     if session.status != Status::Archived {
-        if live_mount(&run_dir(cx)?, &session.id)?.is_some() {
+        if live_mount(cx, &run_dir(cx)?, &session.id)?.is_some() {
             session_unmount::run(cx, Some(session.id.as_ref()), Way::Plain)?;
         }
         put_away(cx, &session.id, |cx| {

@@ -182,7 +182,7 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
         None => {
             let session = cx.resolve_session(request.session.as_deref())?;
             session_archive::refuse_archived(&session)?;
-            refuse_second(&run, &session.id, &session.name)?;
+            refuse_second(cx, &run, &session.id, &session.name)?;
             (session.name.clone(), session.id.clone(), What::Session { id: session.id })
         }
     };
@@ -240,16 +240,23 @@ pub fn run_dir(cx: &Context) -> Result<RunDir> {
 ///
 /// # Errors
 /// The records cannot be read.
-pub fn live_mount(run: &RunDir, tag: &str) -> Result<Option<MountRecord>> {
+pub fn live_mount(cx: &Context, run: &RunDir, tag: &str) -> Result<Option<MountRecord>> {
     let mounts = daemon::mounts(run)?;
     Ok(mounts
         .into_iter()
-        .find(|(record, state)| record.tag == tag && *state != MountState::Dead)
+        .find(|(record, state)| record.tag == tag && *state != MountState::Dead && is_own(cx, record))
         .map(|(found, _)| found))
 }
 
-fn refuse_second(run: &RunDir, id: &str, name: &str) -> Result<()> {
-    match live_mount(run, id)? {
+/// Whether what is mounted is of this data directory: a backup has sessions of the same ids.
+pub(super) fn is_own(cx: &Context, record: &MountRecord) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |dir: &Path| std::fs::metadata(dir).map(|found| (found.dev(), found.ino())).ok();
+    record.data_dir == cx.paths.data || place(&record.data_dir).is_some_and(|at| Some(at) == place(&cx.paths.data))
+}
+
+fn refuse_second(cx: &Context, run: &RunDir, id: &str, name: &str) -> Result<()> {
+    match live_mount(cx, run, id)? {
         Some(record) => Err(Error::Mounted { name: name.to_owned(), at: record.mount_point }),
         None => Ok(()),
     }

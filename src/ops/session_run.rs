@@ -67,7 +67,7 @@ pub fn run(
 ) -> Result<Outcome> {
     let session = cx.resolve_session(session)?;
     let over = if order.same_path { Some(origin(cx, &session)?) } else { None };
-    let mounted = live_mount(&run_dir(cx)?, &session.id)?;
+    let mounted = live_mount(cx, &run_dir(cx)?, &session.id)?;
     let (place, own) = match mounted {
         Some(record) => (record.mount_point, None),
         None => {

@@ -9,7 +9,7 @@ use crate::daemon::{self, MountRecord, MountState, RunDir};
 use crate::fuse::How;
 
 use super::error::Result;
-use super::session_mount::{frozen_tag, run_dir};
+use super::session_mount::{frozen_tag, is_own, run_dir};
 use super::{Context, Error, names};
 
 /// How long the last sync of a mount process may take.
@@ -91,7 +91,8 @@ pub(super) fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Resul
         }
     }
     let session = cx.resolve_session(key.map(OsStr::to_string_lossy).as_deref())?;
-    let found: Vec<_> = mounts.into_iter().filter(|(record, _)| record.tag == session.id).collect();
+    let found: Vec<_> =
+        mounts.into_iter().filter(|(record, _)| record.tag == session.id && is_own(cx, record)).collect();
     if found.is_empty() {
         return Err(Error::NotMounted { name: session.name });
     }

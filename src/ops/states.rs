@@ -54,7 +54,7 @@ impl StateView {
         let run = run_dir(cx)?;
         let store = Arc::new(cx.store()?.clone());
         let onto = store.root(blank::onto_of(&store, session)?).map_err(LiveError::from)?;
-        let record = live_mount(&run, &session.id)?;
+        let record = live_mount(cx, &run, &session.id)?;
         let view = match &record {
             Some(record) => SessionView::remote(&run, record, store, onto)?,
             None => SessionView::own(cx, &session.id, store, onto)?,

@@ -96,6 +96,15 @@ fn a_mounted_session_is_read_and_written_while_its_packs_are_moved() {
     space.aether(&["session", "unmount", "session"]);
 }
 
+/// Ends the threads of a test also when it fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_backup_of_a_session_that_is_written_has_one_moment_of_it() {
     if skipped() {
@@ -121,6 +130,7 @@ fn a_backup_of_a_session_that_is_written_has_one_moment_of_it() {
                 }
             }
         });
+        let _ends = Ends(&ended);
         for _ in 0..3 {
             let before = backed_up.load(Ordering::Acquire);
             space.aether(&["store", "backup", copy.to_str().unwrap()]);
@@ -141,7 +151,6 @@ fn a_backup_of_a_session_that_is_written_has_one_moment_of_it() {
                 assert_eq!(list(&["cat", &format!("session:n{number}")]), number.to_string());
             }
         }
-        ended.store(true, Ordering::Relaxed);
     });
     mount.end();
 }

@@ -306,5 +306,6 @@ fn checkpoints_of_a_large_file_store_little_more_than_what_changed() {
         "{checkpoints} checkpoints with {wrote} bytes changed stored {grown}, {ratio:.3} times that, in {took:.2?}"
     );
     assert!(ratio < 1.2, "{ratio}");
+    drop(file);
     mount.end();
 }

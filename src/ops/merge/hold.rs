@@ -46,7 +46,7 @@ impl Held {
     /// # Errors
     /// Another command has it open, or it cannot be read.
     pub(super) fn take(cx: &mut Context, session: &Session) -> Result<Self> {
-        match live_mount(&run_dir(cx)?, &session.id)? {
+        match live_mount(cx, &run_dir(cx)?, &session.id)? {
             Some(_) => Ok(Self::Mounted),
             None => Ok(Self::Own(Box::new(cx.open_session(&session.id)?))),
         }
