@@ -28,10 +28,9 @@ const WITHOUT_EVENTS: &[(&str, &[&str])] = &[
             "follow",
             "verify",
             "doctor",
-            "sides",
-            "path",
-            "info",
-            "paths",
+            "wait",
+            "du",
+            "check",
         ],
     ),
     (
