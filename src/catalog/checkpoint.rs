@@ -161,6 +161,22 @@ impl View<'_> {
         found.ok_or_else(|| Error::NotFound { kind: ObjectType::Checkpoint, key: key.to_owned() })
     }
 
+    /// The checkpoint with this very id, also from the trash.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn checkpoint_even_deleted(&self, id: &str) -> Result<Option<Checkpoint>, Error> {
+        self.row(&format!("{SELECT} WHERE id = ?1"), [id], read)
+    }
+
+    /// The checkpoint of a session with this number, also from the trash.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn numbered_checkpoint(&self, session_id: &str, number: u64) -> Result<Option<Checkpoint>, Error> {
+        self.row(&format!("{SELECT} WHERE session = ?1 AND number = ?2"), (session_id, number), read)
+    }
+
     /// Refuses a name that breaks the rules, that could be a number, or that another checkpoint of the session has.
     ///
     /// # Errors
@@ -181,6 +197,16 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
+    /// Makes the operation that a checkpoint was made in a part of this one: alone it is not undone.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn absorb_checkpoint(&mut self, id: &str) -> Result<(), Error> {
+        let sql = "DELETE FROM undo_row WHERE operation IN
+                   (SELECT operation FROM event WHERE object_id = ?1 AND type = 'checkpoint.create')";
+        self.execute(sql, [id]).map(drop)
+    }
+
     /// Adds a checkpoint to a session; returns its id.
     ///
     /// # Errors

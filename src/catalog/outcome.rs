@@ -33,6 +33,15 @@ impl Tx<'_> {
         self.event("source.promote", ObjectType::Source, source_id, &details)
     }
 
+    /// Notes that what a session or commit brings was exported: as what, and to which commit of git.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn exported(&mut self, session: &str, from: &str, form: &str, commit: Option<&str>) -> Result<(), Error> {
+        let details = json!({ "from": from, "form": form, "commit": commit });
+        self.event("session.export", ObjectType::Session, session, &details)
+    }
+
     /// Notes that changes of a session were written to a directory, which cannot be undone here. `counts` are the paths
     /// that were written, and those that were left alone.
     ///

@@ -9,7 +9,8 @@ use crate::ui::view::UndoneView;
 /// Undo the last command that changed something
 ///
 /// Again: the one before it. With a number: that operation, unless something was changed again since; the undo of an
-/// undo brings back what it took. What was made goes to the trash, so nothing is lost by an undo.
+/// undo brings back what it took. What was made goes to the trash, and a session whose content is put back, mounted or
+/// not, is kept as a checkpoint first, so nothing is lost by an undo.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

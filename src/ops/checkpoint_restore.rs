@@ -8,7 +8,7 @@ use std::thread::sleep;
 
 use serde_json::json;
 
-use crate::catalog::{Checkpoint, Session};
+use crate::catalog::{Checkpoint, Session, Tx};
 use crate::model::{BytePath, RootId};
 
 use super::changes::{Change, Scope, changes, visible};
@@ -106,6 +106,18 @@ pub fn to_root(
     paths: &[BytePath],
     reason: &str,
 ) -> Result<(Checkpoint, bool)> {
+    to_root_with(cx, session, root, paths, reason, |_| Ok(()))
+}
+
+/// As [`to_root`]; `also` is part of the operation that records the state before.
+pub(super) fn to_root_with(
+    cx: &mut Context,
+    session: &Session,
+    root: RootId,
+    paths: &[BytePath],
+    reason: &str,
+    also: impl FnOnce(&mut Tx<'_>) -> Result<()>,
+) -> Result<(Checkpoint, bool)> {
     refuse_archived(session)?;
     cx.catalog()?.view().refuse_frozen(session)?;
     let _hold = cx.store()?.hold()?;
@@ -114,7 +126,8 @@ pub fn to_root(
     let before = automatic_with(cx, session, reason, |tx| {
         tx.pin_root(&session.id, root)?;
         let note = json!({ "kind": "restore", "session": session.id, "root": root.0.to_hex() });
-        Ok(tx.note(&note)?)
+        tx.note(&note)?;
+        also(tx)
     })?;
     let run = run_dir(cx)?;
     let mut look = 0;

@@ -27,6 +27,7 @@ pub mod du;
 mod error;
 pub mod event_list;
 pub mod event_prune;
+pub mod export;
 pub mod freeze;
 pub mod gate;
 pub mod git;

@@ -1,10 +1,10 @@
 //! Undo and redo: putting back what a command changed, in an operation of its own.
 
-use serde_json::Value;
-
 use crate::catalog;
-use crate::catalog::{Operation, Reversal, RowChange, Status, UndoError, View};
+use crate::catalog::{Operation, Reversal, RowChange, Session, Status, UndoError, View};
+use crate::model::RootId;
 
+use super::checkpoint_restore::to_root_with;
 use super::error::Result;
 use super::{Context, Error, Kind, freeze, mounts};
 
@@ -19,6 +19,8 @@ pub struct Undone {
     pub operation: i64,
     /// The lines that it left in the history, each with the name of its object.
     pub events: Vec<(catalog::Event, Option<String>)>,
+    /// The checkpoint of what the session was whose content was put back, if it was something else.
+    pub kept: Option<String>,
 }
 
 /// Undoes an operation, or else the newest command that is in effect. To undo an undo is to redo.
@@ -44,21 +46,26 @@ fn reverse(
     loop {
         // One moment: what was the newest command at the first look could be undone at the second.
         let reversal = cx.catalog()?.at_one_moment(choose)?;
+        let newest = newest(cx.catalog()?.view())?;
         prepare(cx, &reversal)?;
         let asked = sessions_asked_about(cx, &reversal)?;
-        let done = cx.write(|tx| {
-            // Another command may have come in between, and be the newest now.
-            if choose(tx.view())? != reversal {
-                return Ok(None);
-            }
-            tx.reverse(&reversal)?;
-            Ok(Some(tx.operation()))
-        })?;
-        if let Some(operation) = done {
+        let done = match content(cx, &reversal)? {
+            Some(content) => Some(restore(cx, &reversal, newest, &content)?),
+            None => cx.write(|tx| {
+                // Another command may have come in between, and be the newest now.
+                if choose(tx.view())? != reversal {
+                    return Ok(None);
+                }
+                tx.reverse(&reversal)?;
+                Ok(Some((tx.operation(), None)))
+            })?,
+        };
+        if let Some((operation, kept)) = done {
             asked.iter().try_for_each(|session| freeze::tell(cx, session))?;
             let (info, _) = super::op_log::show(cx, operation)?;
             let (target, _) = super::op_log::show(cx, reversal.target)?;
-            return Ok(Undone { target: target.operation, is_redo: reversal.is_redo, operation, events: info.events });
+            let is_redo = reversal.is_redo;
+            return Ok(Undone { target: target.operation, is_redo, operation, events: info.events, kept });
         }
     }
 }
@@ -72,17 +79,66 @@ fn sessions_asked_about(cx: &mut Context, reversal: &Reversal) -> Result<Vec<Str
     Ok(ids.filter_map(|id| view.approval(id).ok()).map(|approval| approval.session).collect())
 }
 
+/// A session whose content an operation changed, and what it was before.
+struct Content {
+    session: Session,
+    before: RootId,
+}
+
+/// The content that is to be put back with the rows of an operation, if it changed any.
+fn content(cx: &mut Context, reversal: &Reversal) -> Result<Option<Content>> {
+    let operation = &reversal.reversed;
+    let Some(note) = operation.note.as_ref().filter(|note| note["kind"] == "restore") else { return Ok(None) };
+    let gone = |why: &str| {
+        let (seq, command) = (operation.seq, operation.command.clone());
+        Error::Catalog(UndoError::Gone { seq, command, why: why.into() }.into())
+    };
+    let view = cx.catalog()?.view();
+    let session = note["session"].as_str().map(|id| view.session(id)).transpose().ok().flatten();
+    let session = session.ok_or_else(|| gone("the session whose content it changed is deleted"))?;
+    let made = view.row_changes(operation.seq)?;
+    let made = made.iter().find(|change| change.table == "checkpoint" && change.before.is_none());
+    let checkpoint = match (made.and_then(RowChange::id), note["checkpoint"].as_u64()) {
+        (_, Some(number)) => view.numbered_checkpoint(&session.id, number)?,
+        (Some(id), None) => view.checkpoint_even_deleted(id)?,
+        (None, None) => None,
+    };
+    let checkpoint = checkpoint.ok_or_else(|| gone("the checkpoint of what was before it is not there any more"))?;
+    Ok(Some(Content { session, before: checkpoint.root }))
+}
+
+/// The number of the newest operation.
+fn newest(view: View<'_>) -> Result<i64> {
+    Ok(view.operations(1)?.first().map_or(0, |operation| operation.seq))
+}
+
+/// Puts back rows and content. What the session is now becomes a checkpoint first, in the same operation.
+fn restore(
+    cx: &mut Context,
+    reversal: &Reversal,
+    newest_before: i64,
+    content: &Content,
+) -> Result<(i64, Option<String>)> {
+    let word = if reversal.is_redo { "redo" } else { "undo" };
+    let mut done = 0;
+    let (kept, changed) = to_root_with(cx, &content.session, content.before, &[], word, |tx| {
+        // Another command may have come in between.
+        let before = tx.view().operations(2)?.get(1).map_or(0, |operation| operation.seq);
+        if before != newest_before {
+            let (seq, command) = (reversal.reversed.seq, reversal.reversed.command.clone());
+            let what = format!("session `{}`", content.session.name);
+            return Err(catalog::Error::from(UndoError::Changed { seq, command, what, by: None }).into());
+        }
+        tx.reverse(reversal)?;
+        done = tx.operation();
+        Ok(())
+    })?;
+    Ok((done, changed.then(|| format!("{}@{}", content.session.name, kept.number))))
+}
+
 /// What has to be so, or be done, outside of the catalog.
 fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<()> {
     let operation = &reversal.reversed;
-    let what = operation.note.as_ref().and_then(|note| note.get("kind")).and_then(Value::as_str);
-    if what == Some("restore") {
-        let (seq, command) = (operation.seq, operation.command.clone());
-        let number = operation.note.as_ref().and_then(|note| note.get("checkpoint")).and_then(Value::as_u64);
-        let before = number.map(|number| format!(" ({number})")).unwrap_or_default();
-        let why = format!("it changed the content of a session; the checkpoint before it{before} has that as it was");
-        return Err(Error::Catalog(UndoError::Gone { seq, command, why }.into()));
-    }
     let changes = cx.catalog()?.view().row_changes(operation.seq)?;
     let archived = serde_json::json!("tarchived");
     for id in changes.iter().filter(|change| change.column("status").0 == Some(&archived)).filter_map(RowChange::id) {

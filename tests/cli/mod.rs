@@ -10,6 +10,7 @@ mod configuration;
 mod diffs;
 mod events;
 mod examples;
+mod exporting;
 mod failures;
 mod health;
 mod locks;
@@ -29,6 +30,7 @@ mod tags;
 mod together;
 mod trash;
 mod undoing;
+mod undoing_content;
 mod watching;
 
 use std::ffi::OsStr;

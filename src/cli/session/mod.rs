@@ -7,6 +7,7 @@ mod archive;
 mod create;
 mod delete;
 pub(super) mod expire;
+mod export;
 pub(super) mod fork;
 mod list;
 mod materialize;
@@ -60,6 +61,7 @@ commands! {
         Materialize(materialize::Args),
         Absorb(absorb::Args),
         Apply(apply::Args),
+        Export(export::Args),
     }
 }
 

@@ -4,6 +4,7 @@
 //! monitor of a repository runs, nothing is checked out, and no transport but the usual ones is spoken. Variables that
 //! tie git to another repository, as a hook has them, are not passed on.
 
+mod branch;
 mod fetch;
 mod import;
 mod objects;

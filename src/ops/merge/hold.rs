@@ -86,6 +86,8 @@ impl Held {
             Self::Mounted => {
                 let (before, _) = to_root(cx, session, change.target, change.paths, change.reason)?;
                 cx.write(|tx| {
+                    // It is undone with the merge.
+                    tx.absorb_checkpoint(&before.id)?;
                     tell(tx, session, before.number)?;
                     note(tx)
                 })?;

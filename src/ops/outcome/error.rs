@@ -88,6 +88,28 @@ pub enum OutcomeError {
         /// The commit.
         id: String,
     },
+    /// The source came from no commit of git.
+    #[error("`{name}` was made of no commit of git, so which one to follow has to be said")]
+    NoGitBase {
+        /// The session or commit.
+        name: String,
+    },
+    /// The branch is somewhere else.
+    #[error("branch `{branch}` is at {tip} already, from where the export is no step forward")]
+    BranchMoved {
+        /// The branch.
+        branch: String,
+        /// The commit that it is at.
+        tip: String,
+    },
+    /// Somebody works on the branch.
+    #[error("branch `{branch}` is checked out at `{}`", .at.display())]
+    CheckedOut {
+        /// The branch.
+        branch: String,
+        /// Where.
+        at: std::path::PathBuf,
+    },
     /// Sessions began with the commit.
     #[error("commit `{id}` is the beginning of {}", listed(.sessions))]
     CommitInUse {
@@ -114,7 +136,10 @@ impl OutcomeError {
             Self::NoMessage | Self::BadMessage | Self::NotText { .. } | Self::BadAuthor { .. } => Kind::Usage,
             Self::NothingToAmend { .. } | Self::SessionGone { .. } => Kind::NotFound,
             Self::Overtaken { .. } | Self::Behind { .. } => Kind::Conflict,
-            Self::OtherSource { .. } | Self::NoOutcome { .. } | Self::NoScratch { .. } => Kind::Usage,
+            Self::BranchMoved { .. } | Self::CheckedOut { .. } => Kind::Conflict,
+            Self::OtherSource { .. } | Self::NoOutcome { .. } | Self::NoScratch { .. } | Self::NoGitBase { .. } => {
+                Kind::Usage
+            }
             Self::CommitInUse { .. } => Kind::Refused,
         }
     }
@@ -130,6 +155,9 @@ impl OutcomeError {
             Self::NoMessage => "no-message",
             Self::BadMessage | Self::NotText { .. } => "bad-message",
             Self::BadAuthor { .. } => "bad-author",
+            Self::NoGitBase { .. } => "no-git-base",
+            Self::BranchMoved { .. } => "branch-moved",
+            Self::CheckedOut { .. } => "checked-out",
             Self::Behind { .. } => "behind",
             Self::OtherSource { .. } => "other-source",
             Self::NoOutcome { .. } => "no-outcome",
@@ -159,6 +187,9 @@ impl OutcomeError {
             Self::Behind { name, .. } if name.starts_with("o-") => {
                 vec![format!("`aether session create --commit {name}`, then `aether update` that, and promote it")]
             }
+            Self::NoGitBase { .. } => vec!["`--onto REV` says it".into()],
+            Self::BranchMoved { .. } => vec!["name another branch, or let it go from there with `--force`".into()],
+            Self::CheckedOut { .. } => vec!["name another branch".into()],
             Self::Behind { name, .. } => vec![format!("`aether update {name}` brings it up")],
             Self::OtherSource { .. } | Self::NoOutcome { .. } | Self::NoScratch { .. } => Vec::new(),
             Self::BadMessage | Self::NotText { .. } | Self::BadAuthor { .. } => Vec::new(),

@@ -194,6 +194,7 @@ pub struct UndoneView {
     target: i64,
     command: String,
     changed: Vec<DoneView>,
+    kept: Option<String>,
 }
 
 impl UndoneView {
@@ -206,6 +207,7 @@ impl UndoneView {
             target: undone.target.seq,
             command: undone.target.command.clone(),
             changed: undone.events.iter().map(DoneView::new).collect(),
+            kept: undone.kept.clone(),
         }
     }
 }
@@ -214,6 +216,9 @@ impl View for UndoneView {
     fn text(&self, page: &mut Page) {
         let verb = if self.kind == "redo" { "Redid" } else { "Undid" };
         page.put(Paint::Plain, &format!("{verb} operation {}: ", self.target)).put(Paint::Strong, &self.command).end();
+        if let Some(kept) = &self.kept {
+            page.line(&format!("What was there before is `{kept}`"));
+        }
     }
 
     fn brief(&self) -> Option<String> {
