@@ -28,6 +28,8 @@ mod like_a_disk;
 mod limits;
 #[path = "mounted/memory.rs"]
 mod memory;
+#[path = "mounted/monitor.rs"]
+mod monitor;
 #[path = "mounted/places.rs"]
 mod places;
 #[path = "mounted/privileges.rs"]

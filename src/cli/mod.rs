@@ -10,6 +10,7 @@ mod cache;
 mod cat;
 mod checkpoint;
 mod commit;
+mod compare;
 pub mod completions;
 mod config;
 mod conflict;
@@ -19,6 +20,7 @@ mod diff;
 mod doctor;
 mod event;
 mod exit;
+mod fsmonitor;
 mod health;
 mod inside;
 mod interrupt;
@@ -29,6 +31,7 @@ mod ls;
 mod merge;
 mod names;
 mod op;
+mod overlaps;
 mod policy;
 mod redo;
 mod serve;
@@ -85,6 +88,8 @@ commands! {
         Checkpoint(checkpoint::Args),
         Status(session::status::Args),
         Diff(diff::Args),
+        Compare(compare::Args),
+        Overlaps(overlaps::Args),
         Log(log::Args),
         Ls(ls::Args),
         Cat(cat::Args),
@@ -113,6 +118,7 @@ commands! {
         Du(store::du::Args),
         Try(trial::Args),
         Demo(demo::Args),
+        Fsmonitor(fsmonitor::Args),
         Doctor(doctor::Args),
         Config(config::Args),
         Completions(completions::Args),

@@ -16,6 +16,7 @@ use super::materialize::PlainError;
 use super::merge::MergeError;
 use super::outcome::OutcomeError;
 use super::review_error::ReviewError;
+use super::session_compare::BadTake;
 use super::session_run::RunError;
 use super::source_watch::WatchError;
 use super::store_backup::BackupError;
@@ -113,6 +114,9 @@ pub enum Error {
     /// A session cannot be written to a plain directory, or be taken back from one.
     #[error(transparent)]
     Plain(#[from] PlainError),
+    /// It is not said where a path is to be taken from.
+    #[error(transparent)]
+    Take(#[from] BadTake),
     /// A directory cannot be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -295,7 +299,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Catalog(error) => catalog_kind(error),
+            Self::Catalog(error) => super::catalog_error::kind(error),
             Self::Config(_)
             | Self::NoSession
             | Self::BadRevision { .. }
@@ -309,7 +313,7 @@ impl Error {
             | Self::NotForKind { .. } => Kind::Usage,
             Self::AmbiguousTree { .. } | Self::NoPath { .. } | Self::NoEarlierRevision { .. } => Kind::NotFound,
             Self::Plain(_) => Kind::Conflict,
-            Self::Tool(DiffToolError::NotSet) => Kind::Usage,
+            Self::Tool(DiffToolError::NotSet) | Self::Take(_) => Kind::Usage,
             Self::NotAFile { .. } | Self::Tool(_) | Self::Watch(_) => Kind::Failed,
             Self::Import(error) => import_kind(error),
             Self::CatalogIsSound { .. } => Kind::Refused,
@@ -337,7 +341,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Catalog(error) => catalog_code(error),
+            Self::Catalog(error) => super::catalog_error::code(error),
             Self::Config(_) => "config",
             Self::Import(error) => import_code(error),
             Self::CatalogIsSound { .. } => "catalog-is-sound",
@@ -354,6 +358,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::Tool(error) => error.code(),
             Self::Watch(error) => error.code(),
+            Self::Take(_) => "bad-take",
             Self::Plain(error) => error.code(),
             Self::NoEarlierRevision { .. } => "no-revision",
             Self::NoSession => "no-session",
@@ -396,7 +401,7 @@ impl Error {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Catalog(error) => catalog_hints(error),
+            Self::Catalog(error) => super::catalog_error::hints(error),
             Self::Config(config::Error::UnknownKey { .. }) => vec!["`aether config show` lists the settings".into()],
             Self::Config(config::Error::Runtime { .. }) => {
                 vec!["set XDG_RUNTIME_DIR to a directory of your own with mode 0700".into()]
@@ -406,6 +411,7 @@ impl Error {
             }
             Self::Plain(error) => error.hints(),
             Self::Watch(error) => vec![error.hint()],
+            Self::Take(_) => vec!["write it as `src/app.js=SESSION`; `.=SESSION` takes all".into()],
             Self::Tool(_) => vec![DiffToolError::HINT.into()],
             Self::SourceInUse { .. } => {
                 vec!["`--force` deletes it all the same; the sessions keep their content".into()]
@@ -542,71 +548,5 @@ fn import_hints(error: &ImportError) -> Vec<String> {
         ImportError::TooLarge { .. } => vec!["`--max-size` allows more".into()],
         ImportError::Unrecognised { .. } => vec!["`--kind` says what it is".into()],
         _ => Vec::new(),
-    }
-}
-
-fn catalog_kind(error: &catalog::Error) -> Kind {
-    use catalog::Error as E;
-    match error {
-        E::NotFound { .. } | E::Ambiguous { .. } | E::NoRevision { .. } | E::NoCheckpoint { .. } => Kind::NotFound,
-        E::NotInTrash { .. } | E::AmbiguousTrash { .. } => Kind::NotFound,
-        E::Exists { .. } | E::NameTaken { .. } => Kind::Conflict,
-        E::Frozen { .. } => Kind::Refused,
-        E::Undo(error) => super::undo::kind(error),
-        E::BadName { .. } => Kind::Usage,
-        E::Busy { .. } => Kind::Busy,
-        E::Damaged { .. } | E::Lost { .. } | E::Foreign { .. } => Kind::Damaged,
-        E::Future { .. } | E::Sql { .. } | E::Io { .. } => Kind::Failed,
-    }
-}
-
-fn catalog_code(error: &catalog::Error) -> &'static str {
-    use catalog::Error as E;
-    match error {
-        E::NotFound { .. } | E::NotInTrash { .. } => "not-found",
-        E::Ambiguous { .. } | E::AmbiguousTrash { .. } => "ambiguous",
-        E::NoRevision { .. } => "no-revision",
-        E::NoCheckpoint { .. } => "no-checkpoint",
-        E::Exists { .. } | E::NameTaken { .. } => "exists",
-        E::Frozen { .. } => "frozen",
-        E::Undo(error) => super::undo::code(error),
-        E::BadName { .. } => "bad-name",
-        E::Future { .. } => "catalog-from-the-future",
-        E::Foreign { .. } => "not-a-catalog",
-        E::Damaged { .. } => "catalog-damaged",
-        E::Lost { .. } => "catalog-lost-changes",
-        E::Busy { .. } => "catalog-busy",
-        E::Sql { .. } => "catalog",
-        E::Io { .. } => "io",
-    }
-}
-
-fn catalog_hints(error: &catalog::Error) -> Vec<String> {
-    use catalog::Error as E;
-    match error {
-        E::Undo(error) => super::undo::hints(error),
-        E::NotInTrash { .. } => vec!["`aether trash list` lists what is there".into()],
-        E::Frozen { approval, .. } => vec![format!("`aether approval show {approval}` shows what is asked")],
-        E::NameTaken { .. } => vec!["`--name` gives it another".into()],
-        E::AmbiguousTrash { .. } => vec!["write the id".into()],
-        E::NotFound { kind, .. } => vec![format!("`aether {kind} list` lists what there is")],
-        E::NoCheckpoint { session, .. } => vec![format!("`aether checkpoint list {session}` lists its checkpoints")],
-        E::Ambiguous { .. } => vec!["write more of the id, or the name".into()],
-        E::NoRevision { source_name, newest: Some(_), .. } => {
-            vec![format!("`aether source log {source_name}` lists its revisions")]
-        }
-        E::NoRevision { source_name, newest: None, .. } => {
-            vec![format!("`aether source refresh {source_name}` imports it")]
-        }
-        E::Exists { kind, .. } => vec![format!("choose another name; `aether {kind} list` lists those in use")],
-        E::Future { .. } => vec!["install the newest aether, or point AETHER_HOME at another directory".into()],
-        E::Foreign { .. } => vec!["point AETHER_HOME at a directory of aether's own".into()],
-        E::Damaged { .. } => vec!["`aether doctor` says what is wrong with it".into()],
-        E::Lost { path, .. } => vec![
-            "the log beside it, `catalog.db-wal`, is damaged or missing: put a sound copy of both files back".into(),
-            format!("to go on without those changes, remove `{}`", path.with_extension("proof").display()),
-        ],
-        E::Busy { .. } => vec!["try again".into()],
-        E::BadName { .. } | E::Sql { .. } | E::Io { .. } => Vec::new(),
     }
 }

@@ -200,6 +200,14 @@ impl Compared {
         Ok(change_set_hash(&self.changes, &*self.new).map_err(LiveError::from)?)
     }
 
+    /// The name of one change: it is the same for two that leave the same behind.
+    ///
+    /// # Errors
+    /// The session cannot be read.
+    pub fn hash_of(&self, change: &Change) -> Result<ChangeSetHash> {
+        Ok(change_set_hash(std::slice::from_ref(change), &*self.new).map_err(LiveError::from)?)
+    }
+
     /// Looks into a file.
     ///
     /// # Errors

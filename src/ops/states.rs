@@ -9,6 +9,7 @@ use crate::overlay::{Error as ReadError, SnapshotBody, SnapshotDir, SnapshotEntr
 use crate::store::Store;
 
 use super::changes::{Frozen, TreeView};
+use super::checkpoint_create::{LOOKS, PATIENCE};
 use super::error::Result;
 use super::live::{LiveError, SessionView};
 use super::names::{self, Named};
@@ -54,12 +55,25 @@ impl StateView {
         let run = run_dir(cx)?;
         let store = Arc::new(cx.store()?.clone());
         let onto = store.root(blank::onto_of(&store, session)?).map_err(LiveError::from)?;
-        let record = live_mount(cx, &run, &session.id)?;
-        let view = match &record {
-            Some(record) => SessionView::remote(&run, record, store, onto)?,
-            None => SessionView::own(cx, &session.id, store, onto)?,
-        };
-        Ok(Self { tree: Tree::Live(Box::new(view)), mount: record.map(|record| record.mount_point) })
+        let mut look = 0;
+        loop {
+            let record = live_mount(cx, &run, &session.id)?;
+            let view = match &record {
+                Some(record) => SessionView::remote(&run, record, store.clone(), onto.clone()).map_err(Error::from),
+                None => SessionView::own(cx, &session.id, store.clone(), onto.clone()),
+            };
+            look += 1;
+            match view {
+                // It is being mounted or unmounted, or another command looks at it.
+                Err(error) if look < LOOKS && matches!(error.code(), "session-in-use" | "control-unreachable") => {
+                    std::thread::sleep(PATIENCE);
+                }
+                other => {
+                    let mount = record.map(|record| record.mount_point);
+                    return Ok(Self { tree: Tree::Live(Box::new(other?)), mount });
+                }
+            }
+        }
     }
 
     /// What a session is compared with.

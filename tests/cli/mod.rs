@@ -6,6 +6,7 @@ mod archive;
 mod bus;
 mod cache;
 mod commits;
+mod comparing;
 mod configuration;
 mod diffs;
 mod events;

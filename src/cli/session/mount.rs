@@ -8,6 +8,7 @@ use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::names;
+use crate::ops::fsmonitor;
 use crate::ops::session_mount::{self, Request, Server};
 use crate::ops::session_upgrade;
 use crate::ui::view::MountedView;
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// Serve in this process until the mount is gone
     #[arg(long)]
     foreground: bool,
+    /// Have git in the session ask which files changed, and not look at all: sets `core.fsmonitor` in its `.git/config`
+    #[arg(long, conflicts_with_all = ["foreground", "at", "read_only"])]
+    git_fsmonitor: bool,
     /// Have running mounts served by this program from now on; those who use them notice a pause
     #[arg(long, value_name = "MOUNT", num_args = 0.., conflicts_with_all = ["session", "dir", "at", "foreground"])]
     upgrade: Option<Vec<OsString>>,
@@ -94,7 +98,7 @@ impl Run for Args {
             }
             return Ok(Exit::DONE);
         }
-        let (foreground, server) = (self.foreground, server(cx)?);
+        let (foreground, git_fsmonitor, server) = (self.foreground, self.git_fsmonitor, server(cx)?);
         let request = self.request()?;
         if foreground {
             let ui = cx.ui.clone();
@@ -105,6 +109,9 @@ impl Run for Args {
         } else {
             let mount = session_mount::run(&mut cx.ops, &request, &server)?;
             cx.ui.show(&MountedView::new(&mount))?;
+            if git_fsmonitor {
+                fsmonitor::switch_on(&mount.mount_point, &server.exe)?;
+            }
         }
         Ok(Exit::DONE)
     }

@@ -111,6 +111,16 @@ fn git(dir: Option<&Path>) -> Command {
 }
 
 /// Runs a command to its end.
+/// Makes a setting in a configuration file, which is replaced as a whole.
+///
+/// # Errors
+/// [`ImportError::Git`].
+pub fn set_config(file: &Path, key: &str, value: &str) -> Result<(), ImportError> {
+    let mut command = git(None);
+    command.args(["config", "--file"]).arg(file).args(["--replace-all", key, value]);
+    run("config", command).map(drop)
+}
+
 fn run(what: &str, mut command: Command) -> Result<Output, ImportError> {
     let output = command.output().map_err(|error| cannot_run(what, &error))?;
     match output.status.success() {

@@ -8,6 +8,7 @@ mod cache;
 mod changes;
 mod checkpoint;
 mod commit;
+mod compare;
 mod config;
 mod conflict;
 mod demo;
@@ -48,6 +49,7 @@ pub use cache::{CacheEntryView, CacheImportedView, CacheRemovedView, CacheSetVie
 pub use changes::{ChangeView, NameStatusView, StatView, StatusView};
 pub use checkpoint::{CheckpointAction, CheckpointView};
 pub use commit::{CommitAction, CommitView, DraftView};
+pub use compare::CompareView;
 pub use config::{PathsView, SettingView};
 pub use conflict::{ConflictView, ResolvedView, SidesView};
 pub use demo::StepView;
