@@ -3,6 +3,7 @@
 //! To add a command, write its file and add its line to the list it belongs in (`Command`, or the group's own).
 //! Nothing is decided here that a use case could decide.
 
+mod annotation;
 mod approval;
 mod bus;
 mod bytes;
@@ -99,6 +100,7 @@ commands! {
         Commit(commit::Args),
         Approval(approval::Args),
         Policy(policy::Args),
+        Annotation(annotation::Args),
         Restore(checkpoint::restore::Args),
         Fork(session::fork::Args),
         Mount(session::mount::Args),

@@ -1,5 +1,6 @@
-//! Why something about reviews failed: gates, approvals, policies.
+//! Why something about reviews failed: gates, approvals, policies, annotations.
 
+use super::annotation::AnnotationError;
 use super::approval::ApprovalError;
 use super::gate::GateError;
 use super::policy::PolicyError;
@@ -17,6 +18,9 @@ pub enum ReviewError {
     /// A policy cannot be read, or is not there.
     #[error(transparent)]
     Policy(PolicyError),
+    /// A note cannot be made or changed.
+    #[error(transparent)]
+    Annotation(AnnotationError),
 }
 
 impl ReviewError {
@@ -27,6 +31,7 @@ impl ReviewError {
             Self::Gate(error) => error.kind(),
             Self::Approval(error) => error.kind(),
             Self::Policy(error) => error.kind(),
+            Self::Annotation(error) => error.kind(),
         }
     }
 
@@ -37,6 +42,7 @@ impl ReviewError {
             Self::Gate(error) => error.code(),
             Self::Approval(error) => error.code(),
             Self::Policy(error) => error.code(),
+            Self::Annotation(error) => error.code(),
         }
     }
 
@@ -47,6 +53,7 @@ impl ReviewError {
             Self::Gate(error) => error.hints(),
             Self::Approval(error) => error.hints(),
             Self::Policy(error) => error.hints(),
+            Self::Annotation(error) => error.hints(),
         }
     }
 
@@ -55,7 +62,7 @@ impl ReviewError {
     pub fn details(&self) -> Vec<String> {
         match self {
             Self::Gate(error) => error.details(),
-            Self::Approval(_) | Self::Policy(_) => Vec::new(),
+            Self::Approval(_) | Self::Policy(_) | Self::Annotation(_) => Vec::new(),
         }
     }
 }
@@ -75,5 +82,11 @@ impl From<ApprovalError> for Error {
 impl From<PolicyError> for Error {
     fn from(error: PolicyError) -> Self {
         Self::Review(ReviewError::Policy(error))
+    }
+}
+
+impl From<AnnotationError> for Error {
+    fn from(error: AnnotationError) -> Self {
+        Self::Review(ReviewError::Annotation(error))
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the program from the outside: its arguments, output, exit codes.
 
+mod annotations;
 mod applying;
 mod approvals;
 mod archive;

@@ -110,6 +110,8 @@ fn no_command_goes_around_a_policy() {
         &["merge", "fix-login", "--into", "trunk"],
         &["merge", "fix-login@1", "--into", "trunk"],
         &["session", "delete", "fix-login", "--yes"],
+        &["source", "promote", "web", "--from", "fix-login"],
+        &["session", "apply", "fix-login"],
     ];
     for args in gated {
         let ended = world.run(*args);
@@ -118,11 +120,11 @@ fn no_command_goes_around_a_policy() {
     }
     world.ok(["session", "fork", "fix-login", "copy"]);
     assert_eq!(world.run(["merge", "copy", "--into", "trunk"]).code, 5, "a fork brings no approval with it");
-    for action in ["commit", "merge", "delete"] {
+    for action in ["commit", "merge", "apply", "promote", "delete"] {
         assert_eq!(grant(world, action, "ann", "bob"), 0, "{action}");
     }
     assert_eq!(world.run(["merge", "copy", "--into", "trunk"]).code, 5, "and has none of another session");
-    for args in [gated[0], gated[2], gated[4]] {
+    for args in [gated[0], gated[2], gated[6], gated[5], gated[4]] {
         world.ok(args);
     }
 }

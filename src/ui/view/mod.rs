@@ -1,5 +1,6 @@
 //! One view a result.
 
+mod annotation;
 mod apply;
 mod approval;
 mod backup;
@@ -41,6 +42,7 @@ mod verify;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub use annotation::AnnotationView;
 pub use apply::ApplyView;
 pub use approval::{ApprovalAction, ApprovalView};
 pub use backup::BackupView;

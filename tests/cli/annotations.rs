@@ -1,0 +1,103 @@
+//! Notes of a review. Sessions are mounted to change them, which needs FUSE; `AETHER_TEST_FUSE=skip` leaves these tests out.
+
+use serde_json::{Value, json};
+
+use super::World;
+
+const TEXT: &str = "one\\ntwo\\nthree\\nfour\\nfive\\n";
+
+fn world() -> Option<World> {
+    let skip = std::env::var_os("AETHER_TEST_FUSE").is_some_and(|value| value == "skip");
+    (!skip).then(|| {
+        let world = World::with_web();
+        within(&world, &format!("printf '{TEXT}' >lib/text"));
+        world
+    })
+}
+
+fn within(world: &World, script: &str) {
+    world.ok(["session", "run", "fix-login", "--", "sh", "-ec", script]);
+}
+
+fn add(world: &World, args: &[&str]) -> String {
+    world.ok(["-s", "fix-login", "annotation", "add", "-q"].iter().chain(args)).trim().to_owned()
+}
+
+fn show(world: &World, id: &str) -> Value {
+    world.json(["annotation", "show", id]).remove(0)
+}
+
+#[test]
+fn a_note_follows_its_lines_and_is_kept_when_they_are_gone() {
+    let Some(ref world) = world() else { return };
+    let id = add(world, &["lib/text:2-3", "-m", "why?"]);
+    for (script, path, lines, outdated) in [
+        ("true", "lib/text", (2, 3), false),
+        // In place: `sed -i` makes another file, and a file that moved is known by its number or its content.
+        ("{ echo zero; cat lib/text; } >t; cat t >lib/text; rm t", "lib/text", (3, 4), false),
+        ("mv lib/text lib/moved", "lib/moved", (3, 4), false),
+        ("grep -v two lib/moved >t || true; cat t >lib/moved; rm t", "lib/moved", (3, 3), false),
+        ("grep -v three lib/moved >t || true; cat t >lib/moved; rm t", "lib/text", (2, 3), true),
+        ("rm lib/moved", "lib/text", (2, 3), true),
+    ] {
+        within(world, script);
+        let note = show(world, &id);
+        assert_eq!((&note["path"], &note["outdated"]), (&json!(path), &json!(outdated)), "{script}");
+        assert_eq!((&note["first_line"], &note["last_line"]), (&json!(lines.0), &json!(lines.1)), "{script}");
+    }
+    within(world, &format!("printf '{TEXT}' >lib/text"));
+    assert_eq!(show(world, &id)["outdated"], false);
+}
+
+#[test]
+fn a_note_is_answered_resolved_and_counted_by_a_policy() {
+    let Some(ref world) = world() else { return };
+    std::fs::write(world.path("p"), "[actions.commit]\nopen_annotations = 0\n").unwrap();
+    world.ok(["policy", "set", "web", "--file", "p"]);
+    let id = add(world, &["-m", "why?", "--as", "bob"]);
+    assert_eq!(world.run(["commit", "fix-login", "-m", "x"]).code, 5);
+    world.ok(["annotation", "reply", &id, "-m", "because"]);
+    assert_eq!(show(world, &id)["replies"][0]["text"], "because");
+    world.ok(["annotation", "resolve", &id]);
+    assert_eq!(world.run(["annotation", "resolve", &id]).code, 4);
+    world.ok(["commit", "fix-login", "-m", "x"]);
+    world.ok(["annotation", "reopen", &id]);
+    let list = |args: &[&str]| world.json(["-s", "fix-login", "annotation", "list"].iter().chain(args)).len();
+    assert_eq!((list(&["--state", "open"]), list(&["--state", "resolved"]), list(&["--author", "bob"])), (1, 0, 1));
+    world.ok(["annotation", "delete", &id]);
+    assert_eq!((list(&[]), world.run(["annotation", "show", &id]).code), (0, 3));
+    world.ok(["undo"]);
+    assert_eq!(list(&[]), 1);
+    world.ok(["annotation", "delete", &id]);
+    world.ok(["trash", "restore", &id]);
+    assert_eq!(list(&[]), 1);
+}
+
+#[test]
+fn a_stale_look_and_what_is_not_there_are_refused() {
+    let Some(ref world) = world() else { return };
+    let id = add(world, &["lib/text", "-m", "x"]);
+    let hash = show(world, &id)["content"].as_str().unwrap().to_owned();
+    assert_eq!(hash, blake3::hash(b"one\ntwo\nthree\nfour\nfive\n").to_hex().as_str());
+    add(world, &["lib/text:1", "-m", "x", "--expect", &hash]);
+    within(world, "echo six >>lib/text");
+    for (args, code) in [
+        (&["lib/text:1", "-m", "x", "--expect", &hash][..], 4),
+        (&["lib/text:7", "-m", "x"], 3),
+        (&["lib/text:0", "-m", "x"], 2),
+        (&["lib/text:3-2", "-m", "x"], 2),
+        (&["lib/none", "-m", "x"], 3),
+        (&["lib:1", "-m", "x"], 1),
+        (&["lib/text", "-m", " "], 2),
+    ] {
+        let ended = world.run(["-s", "fix-login", "annotation", "add"].iter().chain(args));
+        assert_eq!(ended.code, code, "{args:?}: {ended:?}");
+    }
+    for text in ["\u{1b}[2J\r\n'; DROP TABLE annotation; --", &"x".repeat(100_000)] {
+        let id = add(world, &["-m", text]);
+        world.ok(["annotation", "reply", &id, "-m", text]);
+        let note = show(world, &id);
+        assert_eq!((note["text"].as_str(), note["replies"][0]["text"].as_str()), (Some(text), Some(text)));
+        assert!(!world.ok(["annotation", "show", &id]).contains(['\u{1b}', '\r']));
+    }
+}
