@@ -31,6 +31,7 @@ const WITHOUT_EVENTS: &[(&str, &[&str])] = &[
             "wait",
             "du",
             "check",
+            "path",
         ],
     ),
     (
