@@ -35,6 +35,7 @@ mod outcome;
 mod policy;
 mod proof;
 mod purge;
+mod refold;
 mod resolve;
 mod revision;
 mod root;

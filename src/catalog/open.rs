@@ -18,10 +18,10 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, utimensat};
 
 use super::undo::functions;
-use super::{Error, checked, migrate, proof};
+use super::{Error, checked, migrate, proof, refold};
 
 /// How long a command waits for others before it gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Pages of 4 KiB in the write-ahead log before it is folded back: small, because the next command reads it.
 const CHECKPOINT_PAGES: i64 = 200;
@@ -41,6 +41,7 @@ pub(super) fn open(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
     // Before anything of the catalog is looked at, or what others did meanwhile would be missing in it.
     let proven = proof::read(&path)?;
     if pages_of(&path)? == Some(Pages::Checked)
+        && !refold::is_log_gone(&path)?
         && let Some(connection) = connect(&path)?
         && migrate::check(&path, &connection)? == migrate::State::Current
     {
@@ -55,7 +56,13 @@ pub(super) fn open(data_dir: &Path) -> Result<(PathBuf, Connection), Error> {
             create(&path)?;
         }
         Some(Pages::Plain) => rebuild_checked(&path)?,
-        Some(Pages::Checked) => {}
+        Some(Pages::Checked) => {
+            if let Some(proven) = proven
+                && refold::is_log_gone(&path)?
+            {
+                refold::take_over(&path, proven)?;
+            }
+        }
     }
     let mut connection = connect(&path)?.ok_or_else(|| io_error(&path, io::ErrorKind::NotFound.into()))?;
     migrate::run(&path, &mut connection)?;

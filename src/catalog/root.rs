@@ -193,7 +193,7 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let catalog = Catalog::open(dir.path()).unwrap();
         let sql = "SELECT m.name, c.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
-                   WHERE m.type = 'table' AND c.name LIKE '%root%'";
+                   WHERE m.type = 'table' AND (c.name LIKE '%root%' OR c.name = 'footprint')";
         let columns = catalog
             .view()
             .rows(sql, [], |row| Ok(format!("{}.{}", row.get::<_, String>(0)?, row.get::<_, String>(1)?)));

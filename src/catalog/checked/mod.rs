@@ -14,7 +14,9 @@ mod page;
 mod vfs;
 mod wal;
 
-pub(super) use page::{BYTES as PAGE_BYTES, RESERVED_AT, RESERVED_BYTES, is_right_but_for_its_reserve};
+pub(super) use page::{
+    BYTES as PAGE_BYTES, RESERVED_AT, RESERVED_BYTES, is_right, is_right_but_for_its_reserve, seal_in,
+};
 pub(super) use vfs::{register, reserve};
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! The checksum at the end of a page.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The size of a page, which the catalog was made with.
@@ -24,8 +28,15 @@ pub(super) fn seal(page: &mut [u8; BYTES], offset: u64) {
     page[SUMMED_BYTES..].copy_from_slice(&sum);
 }
 
+/// Puts the checksum of the page at this offset of the file in its place there.
+pub(in crate::catalog) fn seal_in(file: &File, offset: u64) -> io::Result<()> {
+    let mut page = [0; BYTES];
+    file.read_exact_at(&mut page, offset)?;
+    file.write_all_at(&sum(&page, offset), offset + SUMMED_BYTES as u64)
+}
+
 /// Whether the page is what was written to this offset.
-pub(super) fn is_right(page: &[u8; BYTES], offset: u64) -> bool {
+pub(in crate::catalog) fn is_right(page: &[u8; BYTES], offset: u64) -> bool {
     page[SUMMED_BYTES..] == sum(page, offset)
 }
 

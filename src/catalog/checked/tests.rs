@@ -156,6 +156,58 @@ fn a_log_that_is_cut_off_or_gone_is_told() {
     assert_eq!(Catalog::open(harmed.path()).unwrap().view().sessions().unwrap().len(), 30);
 }
 
+/// What a shell does that opens the catalog: SQLite as it is.
+fn with_another_program(data: &Path, sql: &str) {
+    let plain = Connection::open(file_in(data)).unwrap();
+    plain.query_row("SELECT count(*) FROM session", [], |_| Ok(())).unwrap();
+    plain.execute_batch(sql).unwrap();
+    plain.close().unwrap();
+    assert!(!data.join("catalog.db-wal").exists(), "it folds the log");
+}
+
+#[test]
+fn another_program_may_look_into_the_catalog() {
+    let (_dir, data) = written();
+    let want = read_all(&data).unwrap();
+    for round in 0..3u8 {
+        with_another_program(&data, "");
+        assert_eq!(read_all(&data).unwrap().len(), want.len());
+        let mut catalog = Catalog::open(&data).unwrap();
+        assert_eq!(catalog.problems().unwrap(), Vec::<String>::new());
+        catalog.write::<_, Error>(&act(90 + round), |_| Ok(())).unwrap();
+    }
+}
+
+#[test]
+fn a_version_of_the_future_is_left_as_it_is_and_can_be_taken_back() {
+    let (_dir, data) = written();
+    let want = read_all(&data).unwrap();
+    let version: i64 =
+        Catalog::open(&data).unwrap().connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    with_another_program(&data, "PRAGMA user_version = 9999");
+    let before = fs::read(file_in(&data)).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(Catalog::open(&data), Err(Error::Future { .. })), "{:?}", Catalog::open(&data));
+    }
+    assert!(fs::read(file_in(&data)).unwrap() == before, "nothing is written");
+    with_another_program(&data, &format!("PRAGMA user_version = {version}"));
+    assert_eq!(read_all(&data).unwrap(), want);
+}
+
+#[test]
+fn a_catalog_that_another_program_broke_is_damaged() {
+    let (_dir, data) = written();
+    with_another_program(&data, "");
+    let page = {
+        let plain = Connection::open(file_in(&data)).unwrap();
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'session_name'";
+        plain.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap()
+    };
+    let file = fs::File::options().write(true).open(file_in(&data)).unwrap();
+    file.write_all_at(&[0; 64], (page - 1) * 4096).unwrap();
+    assert!(matches!(Catalog::open(&data), Err(Error::Damaged { .. })));
+}
+
 #[test]
 fn a_catalog_that_is_gone_is_not_begun_anew() {
     let (_dir, data) = written();

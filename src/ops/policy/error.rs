@@ -51,7 +51,11 @@ impl PolicyError {
     pub(super) fn syntax(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = 1 + before.matches('\n').count();
-        Self::Syntax { file: file.to_owned(), line, why: error.message().replace('\n', ", ") }
+        let why = error.message().replace('\n', ", ");
+        // What stands before the value that is wrong.
+        let key = before.rsplit('\n').next().and_then(|line| line.split_once('='));
+        let why = key.map_or_else(|| why.clone(), |(key, _)| format!("`{}`: {why}", key.trim()));
+        Self::Syntax { file: file.to_owned(), line, why }
     }
 
     /// What went wrong, coarsely.
