@@ -44,9 +44,9 @@ fn reverse(
     choose: &dyn Fn(View<'_>) -> std::result::Result<Reversal, catalog::Error>,
 ) -> Result<Undone> {
     loop {
-        // One moment: what was the newest command at the first look could be undone at the second.
-        let reversal = cx.catalog()?.at_one_moment(choose)?;
-        let newest = newest(cx.catalog()?.view())?;
+        // One moment: what was the newest command at the first look could be undone at the second, and a command that
+        // comes after the choice has to be newer than what is taken for the newest.
+        let (newest, reversal) = cx.catalog()?.at_one_moment(|view| Ok::<_, Error>((newest(view)?, choose(view)?)))?;
         prepare(cx, &reversal)?;
         let asked = sessions_asked_about(cx, &reversal)?;
         let done = match content(cx, &reversal)? {
@@ -211,5 +211,48 @@ pub(super) fn hints(error: &UndoError) -> Vec<String> {
         }
         UndoError::InUse { .. } => vec!["delete these sessions first".into()],
         UndoError::NameTaken { .. } => vec!["give the other one another name, and try again".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::catalog::{Act, Base, Catalog};
+    use crate::config::Paths;
+    use crate::ops::{checkpoint_create, checkpoint_restore};
+
+    #[test]
+    fn a_command_between_the_choice_and_the_undo_of_content_is_noticed() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let data = dir.path().join("data");
+        let paths = Paths { data: data.clone(), runtime: dir.path().join("run"), config_file: dir.path().join("c") };
+        let mut cx = Context::new(paths, "ann".into(), "test".into(), 1, [1; 32]);
+        cx.write(|tx| Ok(tx.create_session("fix", &Base::default(), None)?)).unwrap();
+        cx.seed = [2; 32];
+        let kept = checkpoint_create::Request { session: Some("fix".into()), ..Default::default() };
+        checkpoint_create::run(&mut cx, &kept).unwrap();
+        cx.seed = [3; 32];
+        let request = checkpoint_restore::Request { checkpoint: "fix@1".into(), paths: Vec::new() };
+        checkpoint_restore::run(&mut cx, &request).unwrap();
+        cx.seed = [4; 32];
+        let restored = newest(cx.catalog().unwrap().view()).unwrap();
+
+        let came = Cell::new(false);
+        let choose = |view: View<'_>| {
+            let reversal = view.to_undo(Some(restored))?;
+            if !came.replace(true) {
+                let act = Act { actor: "bob".into(), command: "between".into(), now_ns: 2, seed: [5; 32] };
+                Catalog::open(&data)?.write(&act, |tx| tx.create_session("other", &Base::default(), None))?;
+            }
+            Ok(reversal)
+        };
+        let refused = reverse(&mut cx, &choose).unwrap_err();
+        assert_eq!(refused.code(), "changed-since", "{refused}");
+        let now = newest(cx.catalog().unwrap().view()).unwrap();
+        assert_eq!(now, restored + 1, "only the command in between is there");
+        // The one who asks again sees it.
+        assert_eq!(reverse(&mut cx, &choose).unwrap().target.seq, restored);
     }
 }

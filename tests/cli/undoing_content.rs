@@ -58,10 +58,12 @@ fn state(world: &World) -> String {
 #[test]
 fn undo_of_every_verb_puts_back_what_was_there() {
     let world = changed();
-    let verbs: [&[&str]; 22] = [
+    let verbs: [&[&str]; 21] = [
         &["restore", "fix-login@first"],
         &["restore", "fix-login@1", "--path", "lib"],
         &["merge", "other", "--into", "fix-login"],
+        // While the source has no newer revision than the one that the session stands on.
+        &["source", "promote", "web", "--from", "other"],
         &["update", "other"],
         &["commit", "other", "-m", "Other"],
         &["commit", "fix-login", "-m", "One"],
@@ -76,10 +78,8 @@ fn undo_of_every_verb_puts_back_what_was_there() {
         &["checkpoint", "delete", "fix-login@1"],
         &["source", "rename", "web", "site"],
         &["source", "delete", "web", "--force"],
-        &["source", "promote", "web", "--from", "other"],
         &["source", "refresh", "web"],
         &["tag", "set", "other", "k=v"],
-        &["lock", "acquire", "lib/app.js", "--source", "web"],
         &["source", "create", "empty", "--empty"],
     ];
     for verb in verbs {
@@ -91,9 +91,6 @@ fn undo_of_every_verb_puts_back_what_was_there() {
         }
         let before = state(&world);
         let done = world.run(verb);
-        if verb[0] == "lock" && done.code != 0 {
-            continue;
-        }
         assert_eq!(done.code, 0, "{verb:?}: {done:?}");
         let after = state(&world);
         assert_ne!(after, before, "{verb:?} changed nothing");
