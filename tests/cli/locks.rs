@@ -104,20 +104,54 @@ fn a_merge_does_not_touch_what_somebody_else_holds() {
     assert_eq!(world.ok(["cat", "fix-login:lib/app.js"]), "new\n");
 }
 
-#[test]
-fn promote_and_apply_do_not_touch_what_somebody_else_holds() {
+/// A session with two changed files, and bob's lock on one of them.
+fn held_by_bob() -> (World, String) {
     let world = World::with_web();
-    world.ok(["run", "fix-login", "--", "sh", "-c", "echo new >lib/app.js"]);
+    world.ok(["run", "fix-login", "--", "sh", "-c", "echo new >lib/app.js; echo free >index.html"]);
     let token = acquire(&world, "bob", "**/*.js").unwrap();
-    for action in [&["source", "promote", "web", "--from", "fix-login"] as &[_], &["session", "apply", "fix-login"]] {
-        let refused = world.run(action);
-        assert!(refused.code == 5 && refused.err.contains("bob"), "{refused:?}");
-    }
-    assert_eq!(std::fs::read_to_string(world.path("src/web/lib/app.js")).unwrap(), "go();\n");
-    assert_eq!(world.json(["source", "show", "web"])[0]["newest"]["number"], 1);
-    world.ok(["session", "apply", "fix-login", "--as", "bob"]);
-    assert_eq!(std::fs::read_to_string(world.path("src/web/lib/app.js")).unwrap(), "new\n");
+    (world, token)
+}
+
+fn refused_for_bob<'a>(world: &World, command: impl IntoIterator<Item = &'a str>) {
+    let refused = world.run(command);
+    assert!(refused.code == 5 && refused.err.contains("bob") && refused.err.contains("/lib/app.js"), "{refused:?}");
+}
+
+#[test]
+fn an_apply_does_not_touch_what_somebody_else_holds() {
+    let (world, token) = held_by_bob();
+    let read = |path: &str| std::fs::read_to_string(world.path("src/web").join(path)).unwrap();
+    let html = read("index.html");
+    refused_for_bob(&world, ["session", "apply", "fix-login"]);
+    refused_for_bob(&world, ["session", "apply", "fix-login", "--path", "lib"]);
+    assert_eq!((read("lib/app.js"), read("index.html")), ("go();\n".into(), html), "nothing was begun");
+    world.ok(["session", "apply", "fix-login", "--path", "index.html"]);
+    assert_eq!((read("lib/app.js"), read("index.html")), ("go();\n".into(), "free\n".into()));
+    world.ok(["session", "apply", "fix-login", "--path", "lib", "--as", "bob"]);
+    assert_eq!(read("lib/app.js"), "new\n");
     world.ok(["lock", "release", &token]);
+    world.ok(["session", "apply", "fix-login"]);
+}
+
+#[test]
+fn a_promotion_does_not_touch_what_somebody_else_holds_and_a_commit_touches_nothing() {
+    let (world, token) = held_by_bob();
+    let newest = || world.json(["source", "show", "web"])[0]["newest"]["number"].clone();
+    world.ok(["commit", "fix-login", "-m", "New"]);
+    let commit = world.ok(["commit", "list", "-q"]);
+    refused_for_bob(&world, ["source", "promote", "web", "--from", "fix-login"]);
+    refused_for_bob(&world, ["source", "promote", "web", "--from", commit.trim()]);
+    assert_eq!(newest(), 1);
+    world.ok(["lock", "release", &token]);
+    acquire(&world, "bob", "docs").unwrap();
     world.ok(["source", "promote", "web", "--from", "fix-login"]);
-    assert_eq!(world.json(["source", "show", "web"])[0]["newest"]["number"], 2);
+    assert_eq!(newest(), 2, "a lock on another path is in nobody's way");
+}
+
+#[test]
+fn a_lock_is_not_undone() {
+    let (world, _) = held_by_bob();
+    let undone = &world.json(["undo"])[0];
+    assert!(undone["command"].as_str().unwrap().starts_with("session create"), "{undone}");
+    assert_eq!(world.ok(["lock", "list", "-q"]), "/**/*.js\n");
 }
