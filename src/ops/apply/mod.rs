@@ -1,15 +1,15 @@
 //! Writing changes into a plain directory, with proof.
 //!
 //! 1. Every target is compared with what it was: kind and content, which a file whose number and times are those of the
-//!    import has for sure. What is something else by now is a conflict, and left alone ([`plan`]).
+//!    import has for sure. What is something else by now is a conflict, and left alone (`plan`).
 //! 2. All new files are written into a directory of their own at the top of the target, with mode, owner, times and
-//!    extended attributes, and synced ([`stage`]). Until then nothing can be seen.
+//!    extended attributes, and synced (`stage`). Until then nothing can be seen.
 //! 3. They are exchanged with their targets, one rename each, and what comes out is looked at: if it is not what was
-//!    compared, it goes back ([`publish`]). So a file that somebody writes at this very moment is not lost either.
+//!    compared, it goes back (`publish`). So a file that somebody writes at this very moment is not lost either.
 //!
 //! A journal in the data directory is written before the second and the third step. Whoever applies next finds it and
 //! cleans up: each path is then wholly old or wholly new, nothing of others is gone, and the new run does what is left
-//! ([`journal`]).
+//! (`journal`).
 //!
 //! Nothing outside of the target is reached: its directories are opened from its top, without following symbolic links
 //! and without leaving its file system.
