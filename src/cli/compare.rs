@@ -19,7 +19,9 @@ use crate::ui::view::{CompareView, SessionAction, SessionView};
 #[command(after_help = "\
 Examples:
   aether compare fix-login login-bug
-  aether compare fix-login login-bug --json")]
+  aether compare fix-login login-bug --json
+  aether run login-bug -- sh -c 'echo >>lib/app.js'
+  aether compare fix-login login-bug --take lib/app.js=login-bug --into best")]
 pub(crate) struct Args {
     /// The sessions
     #[arg(required = true, num_args = 1.., add = clap_complete::ArgValueCandidates::new(names::sessions))]

@@ -32,6 +32,8 @@ const WITHOUT_EVENTS: &[(&str, &[&str])] = &[
             "du",
             "check",
             "path",
+            "overlaps",
+            "fsmonitor",
         ],
     ),
     (
@@ -44,7 +46,7 @@ const WITHOUT_EVENTS: &[(&str, &[&str])] = &[
             "aether policy edit",
         ],
     ),
-    ("it works in a data directory of its own", &["aether demo", "aether store backup", "aether store rebuild"]),
+    ("it works in a data directory of its own", &["aether demo", "aether store backup"]),
     ("a message is a record of its own", &["publish"]),
     ("a mount is a process, which the catalog does not know", &["mount", "unmount"]),
     ("it is about files outside of the catalog", &["config", "completions"]),
@@ -110,7 +112,15 @@ fn every_example_works() {
         if ["aether source refresh", "aether source watch"].contains(&name.as_str()) {
             fs::write(world.path("src/web/later.html"), "new\n").unwrap();
         }
+        if name == "aether source promote" {
+            // Only what stands on the newest revision is promoted.
+            world.ok(["update", "fix-login"]);
+        }
         let newest = world.json(["op", "log", "-n", "1"]);
+        if name == "aether store rebuild" {
+            // A catalog that can be read is not made anew.
+            fs::write(world.data().join("catalog.db"), "no catalog").unwrap();
+        }
         for (number, example) in examples(&command).into_iter().enumerate() {
             if name.starts_with("aether commit") || example.contains("commit") {
                 if skip_fuse {

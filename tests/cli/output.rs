@@ -17,7 +17,8 @@ fn lists_are_one_object_a_line_with_stable_fields() {
     let expected = "actor created excludes id kind max_bytes name newest origin respect_gitignore rev scratch \
                     sessions skip_unreadable submodules tags updated";
     assert_eq!(fields(source), expected);
-    let expected = "actor created dirs files import_ms left_out number origin_version root size_bytes source";
+    let expected = "actor created dirs files import_ms left_out number origin_version promoted_from root size_bytes \
+                    source";
     assert_eq!(fields(&source["newest"]), expected);
     assert_eq!(session["actor"], "ann");
     assert!(session["created"].as_str().unwrap().ends_with('Z'));
