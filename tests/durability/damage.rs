@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -152,7 +152,10 @@ impl Sample {
 /// Runs a command, which must end soon, and not by a bug.
 fn run(world: &World, args: &[&str], say: &str) -> (i32, String) {
     let mut command = world.aether(args);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Into files: a pipe that nobody empties would hold up a command that prints much.
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdout(Stdio::from(out.try_clone().unwrap())).stderr(Stdio::from(err.try_clone().unwrap()));
+    let mut child = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
@@ -161,13 +164,18 @@ fn run(world: &World, args: &[&str], say: &str) -> (i32, String) {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let output = child.wait_with_output().unwrap();
-    let code = output.status.code().unwrap_or(-1);
-    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    let text = |file: &mut fs::File| {
+        let mut bytes = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let (out, err) = (text(&mut out), text(&mut err));
     assert!([0, 1, 3, 7].contains(&code), "{say}: {args:?}: {code}: {err}");
     assert!(code == 0 || err.starts_with("error: "), "{say}: {args:?}: {code}: {err}");
     assert!(!err.contains("panicked"), "{say}: {args:?}: {err}");
-    (code, String::from_utf8_lossy(&output.stdout).into_owned())
+    (code, out)
 }
 
 /// A way to damage a file. Returns what it did.
