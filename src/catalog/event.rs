@@ -126,7 +126,9 @@ impl View<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn events_of(&self, operation: i64) -> Result<Vec<Event>, Error> {
-        let sql = format!("{SELECT} WHERE operation = ?1 ORDER BY seq");
+        let sql = format!(
+            "{SELECT} WHERE time_ns = (SELECT time_ns FROM operation WHERE seq = ?1) AND operation = ?1 ORDER BY seq"
+        );
         self.rows(&sql, [operation], read)
     }
 

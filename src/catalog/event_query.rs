@@ -59,6 +59,7 @@ impl EventFilter {
             add("object_id = ?", Value::from(id.clone()));
         }
         if let Some(operation) = self.operation {
+            add("time_ns = (SELECT time_ns FROM operation WHERE seq = ?)", operation.into());
             add("operation = ?", operation.into());
         }
         match what {

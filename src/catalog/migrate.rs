@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0013_promotions.sql"),
     include_str!("migrations/0014_review.sql"),
     include_str!("migrations/0015_event_windows.sql"),
+    include_str!("migrations/0016_event_operations.sql"),
 ];
 
 /// The format that this version writes.

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::skipped;
 use crate::memory::Memory;
+use crate::takeover::watcher_of;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -275,7 +276,9 @@ fn a_killed_process_leaves_a_mount_that_is_recognised_and_cleaned_up() {
     }
     let (daemon, _) = Daemon::started();
     let record = daemon.record();
-    // Each of the two would start the other again, if it could.
+    // Each of the two would start the other again, if it could, and the watcher take the mount away.
+    let watcher = rustix::process::Pid::from_raw(watcher_of(&record)).unwrap();
+    rustix::process::kill_process(watcher, Signal::KILL).unwrap();
     record.process.signal(Signal::STOP).unwrap();
     let keeper = record.keeper.as_ref().unwrap();
     keeper.signal(Signal::KILL).unwrap();

@@ -94,10 +94,17 @@ pub fn processes_of(record: &MountRecord) -> Vec<(i32, String)> {
 pub fn watcher_of(record: &MountRecord) -> i32 {
     let mut found = None;
     eventually("there is a watcher", SOON, || {
-        found = processes_of(record).into_iter().find(|(_, name)| name == "aether-watcher");
+        found = processes_of(record).into_iter().map(|(pid, _)| pid).find(|pid| is_watcher(*pid));
         found.is_some()
     });
-    found.map_or(0, |(pid, _)| pid)
+    found.unwrap_or_default()
+}
+
+/// Whether a thread of the process is called so: a test program does everything in another thread than its first.
+fn is_watcher(pid: i32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.any(|name| name.trim_end() == "aether-watcher")
 }
 
 fn is_mounted(mount: &Mount<'_>) -> bool {

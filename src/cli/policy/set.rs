@@ -11,35 +11,35 @@ use crate::ops::{self, policy};
 use crate::ui::view::PolicyView;
 
 /// Give a source a policy
-///
-/// The file is TOML:
-///
-///     [actions.commit]          # or merge, promote, apply, delete, or a word of your own
-///     grants = 2                # by so many actors
-///     own = false               # and not by the one who asked
-///     from = ["ann", "bob"]     # only these count
-///     human = true              # only actors of whom the config says `[actor.ann] kind = "human"`
-///     signed = true             # only signed grants, by the keys below
-///     health = "passing"        # the newest test result has to be a good one,
-///     health_max_age = "1d"     # and no older than this
-///     open_annotations = 0      # at most so many open notes
-///
-///     [paths."/ci/**"]          # where a path is touched; also own, from, human, signed
-///     grants = 2
-///     actions = ["merge"]       # for these actions; else for commit, merge, promote and apply
-///     protected = true          # no session may change it
-///
-///     [limits]                  # how much a session may change
-///     changed_files = 100
-///     deleted_files = 10
-///     changed_bytes = 1000000
-///
-///     [signatures]              # as in ssh-keygen(1), ALLOWED SIGNERS
-///     allowed_signers = """
-///     ann ssh-ed25519 AAAA…
-///     """
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(long_about = r#"Give a source a policy
+
+The file is TOML:
+
+    [actions.commit]          # or merge, promote, apply, delete, or a word of your own
+    grants = 2                # by so many actors
+    own = false               # and not by the one who asked
+    from = ["ann", "bob"]     # only these count
+    human = true              # only actors of whom the config says `[actor.ann] kind = "human"`
+    signed = true             # only signed grants, by the keys below
+    health = "passing"        # the newest test result has to be a good one,
+    health_max_age = "1d"     # and no older than this
+    open_annotations = 0      # at most so many open notes
+
+    [paths."/ci/**"]          # where a path is touched; also own, from, human, signed
+    grants = 2
+    actions = ["merge"]       # for these actions; else for commit, merge, promote and apply
+    protected = true          # no session may change it
+
+    [limits]                  # how much a session may change
+    changed_files = 100
+    deleted_files = 10
+    changed_bytes = 1000000
+
+    [signatures]              # as in ssh-keygen(1), ALLOWED SIGNERS
+    allowed_signers = """
+    ann ssh-ed25519 AAAA…
+    """"#)]
 #[command(after_help = "\
 Examples:
   printf '[actions.merge]\\ngrants = 1\\nown = false\\n' > web.toml && aether policy set web --file web.toml")]
