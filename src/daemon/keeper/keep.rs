@@ -289,6 +289,11 @@ impl Keeper {
             Err(error) => {
                 let _gone = child.kill();
                 let _reaped = child.wait();
+                if next.is_some() {
+                    // One that ends at once may do so before it is told anything.
+                    let why = format!("the program did not serve: {error}");
+                    self.refused = Some(Failure::new("upgrade-failed", why));
+                }
                 Err(error)
             }
         }
