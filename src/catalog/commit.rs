@@ -9,7 +9,7 @@ use crate::model::{ChangeSetHash, RootId, Totals};
 
 use super::revision::root_id;
 use super::session::optional_root;
-use super::{Error, ObjectType, Session, Tx, View};
+use super::{Carried, Error, ObjectType, Session, Tx, View};
 
 /// A commit that is to be.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct NewCommit {
     pub message: String,
     /// Whose work it is.
     pub author: String,
+    /// The notes that it carries.
+    pub notes: Vec<Carried>,
 }
 
 /// What came of a session.
@@ -205,9 +207,10 @@ impl Tx<'_> {
         let details = json!({
             "session": session.id, "root": new.root.0.to_hex(), "change_set": new.change_set.to_string(),
             "changed": new.changed, "parent": new.parent, "amends": new.amends, "author": new.author,
-            "message": new.message,
+            "message": new.message, "annotations": new.notes.len(),
         });
         self.event("commit.create", ObjectType::Commit, &id, &details)?;
+        self.carry_annotations(&id, &new.notes)?;
         if let Some(amended) = &new.amends {
             self.delete_commit(amended)?;
         }

@@ -13,6 +13,7 @@ mod annotation;
 mod approval;
 mod bus;
 mod cache;
+mod carried;
 mod checked;
 mod checkpoint;
 mod commit;
@@ -56,6 +57,7 @@ pub use annotation::{Annotation, AnnotationFilter, AnnotationReply, NewAnnotatio
 pub use approval::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Verdict};
 pub use bus::{BusFilter, BusLimits, BusMessage, BusStats};
 pub use cache::{CacheCondition, CacheEntry, CacheFilter, CacheSet, CacheStats, NewCacheValue};
+pub use carried::Carried;
 pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};
 pub use commit::{Commit, NewCommit};
 pub use conflict::ConflictRow;

@@ -4,6 +4,7 @@ use crate::catalog::{Commit, NewCommit, Session};
 use crate::model::{ChangeSetHash, RootId};
 
 use super::Context;
+use super::annotation;
 use super::error::Result;
 use super::gate::{self, Action, Pass, Work};
 use super::outcome::{self, Outcome, OutcomeError, message};
@@ -88,6 +89,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<(Commit, Draft)> {
         amends: draft.amends.as_ref().map(|amended| amended.id.clone()),
         message,
         author: draft.author.clone(),
+        notes: annotation::to_carry(cx, &session, draft.root)?,
     };
     let id = cx.write(|tx| {
         draft.pass.confirm(tx.view())?;

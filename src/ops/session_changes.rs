@@ -32,6 +32,8 @@ pub struct Request {
 pub struct Compared {
     /// The changes, in the order of their paths.
     pub changes: Vec<Change>,
+    /// What the newer state is, if it has a name.
+    pub newer: Option<Named>,
     old: Arc<StateView>,
     new: Arc<StateView>,
 }
@@ -68,7 +70,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Changed> {
     let mount = new.mount.clone();
     let scope = scope(cx, request.all, session.base.source.as_deref())?;
     let newest_revision = newest_revision(cx, &session)?;
-    let compared = compare(old.into(), new.into(), &scope, &request.paths)?;
+    let compared = compare(old.into(), new.into(), &scope, &request.paths)?.with(Named::Session(session.clone()));
     Ok(Changed { session, newest_revision, mount, compared })
 }
 
@@ -105,7 +107,7 @@ pub fn between(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) ->
         (Named::Session(a), Named::Session(b)) if a.id == b.id => Arc::clone(&old),
         _ => Arc::new(StateView::open(cx, &b)?),
     };
-    compare(old, new, &scope, &request.paths)
+    Ok(compare(old, new, &scope, &request.paths)?.with(b))
 }
 
 /// Compares two revisions, or one with the one before it.
@@ -141,7 +143,8 @@ pub fn of_commit(cx: &mut Context, commit: &Commit, whole: bool, request: &Reque
     let base = parent.map(|parent| parent.root).or(commit.base);
     let base = base.map_or_else(|| blank::root(cx.store()?, commit.created_ns).map_err(Error::from), Ok)?;
     let scope = scope(cx, request.all, commit.source.as_deref())?;
-    compare(StateView::frozen(cx, base)?.into(), StateView::frozen(cx, commit.root)?.into(), &scope, &request.paths)
+    let (old, new) = (StateView::frozen(cx, base)?, StateView::frozen(cx, commit.root)?);
+    Ok(compare(old.into(), new.into(), &scope, &request.paths)?.with(Named::Commit(commit.clone())))
 }
 
 /// Compares a checkpoint with the one before it in its session, or with what the session began with.
@@ -161,7 +164,8 @@ pub fn of_checkpoint(
     };
     let new = StateView::frozen(cx, checkpoint.root)?;
     let scope = scope(cx, request.all, session.base.source.as_deref())?;
-    compare(old.into(), new.into(), &scope, &request.paths)
+    let newer = Named::Checkpoint(session.clone(), checkpoint.clone());
+    Ok(compare(old.into(), new.into(), &scope, &request.paths)?.with(newer))
 }
 
 pub(super) fn compare(old: Arc<StateView>, new: Arc<StateView>, scope: &Scope, paths: &[BytePath]) -> Result<Compared> {
@@ -169,7 +173,7 @@ pub(super) fn compare(old: Arc<StateView>, new: Arc<StateView>, scope: &Scope, p
     if !paths.is_empty() {
         found.retain(|change| paths.iter().any(|path| change.path.starts_with(path)));
     }
-    Ok(Compared { changes: found, old, new })
+    Ok(Compared { changes: found, newer: None, old, new })
 }
 
 /// Everything, or tracked paths as the source has them.
@@ -186,6 +190,16 @@ pub(super) fn scope(cx: &mut Context, all: bool, source: Option<&str>) -> Result
 }
 
 impl Compared {
+    /// With what the newer state is.
+    pub(super) fn with(self, newer: Named) -> Self {
+        Self { newer: Some(newer), ..self }
+    }
+
+    /// The newer state.
+    pub(super) fn new_view(&self) -> &StateView {
+        &self.new
+    }
+
     /// The changes that people want to see.
     #[must_use]
     pub fn visible(&self) -> Vec<&Change> {

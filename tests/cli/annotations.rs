@@ -101,3 +101,102 @@ fn a_stale_look_and_what_is_not_there_are_refused() {
         assert!(!world.ok(["annotation", "show", &id]).contains(['\u{1b}', '\r']));
     }
 }
+
+#[test]
+fn a_diff_shows_open_notes_beside_their_lines() {
+    let Some(ref world) = world() else { return };
+    world.ok(["checkpoint", "create", "fix-login"]);
+    within(world, "sed 's/two/zwei/' lib/text >t; cat t >lib/text; rm t");
+    let on_new = add(world, &["lib/text:2", "-m", "why\nnot two?\u{1b}", "--as", "bob"]);
+    let whole = add(world, &["lib/text", "-m", "all of it"]);
+    let elsewhere = add(world, &["index.html:1", "-m", "not changed"]);
+    let session = add(world, &["-m", "well done"]);
+    let resolved = add(world, &["lib/text:3", "-m", "done with"]);
+    world.ok(["annotation", "resolve", &resolved]);
+    world.ok(["annotation", "reply", &on_new, "-m", "because", "--as", "ann"]);
+    let args = ["diff", "fix-login@1", "fix-login", "--annotations"];
+    let text = world.ok(args);
+    let beside = format!("+zwei\n  │ {on_new} by bob\n  │ why\n  │ not two?\\x1b\n  │ ann: because\n three\n");
+    assert!(text.contains(&beside), "{text}");
+    for apart in [format!("│ {whole} by"), format!("│ {elsewhere} by"), format!("│ {session} by")] {
+        assert!(text.contains(&apart), "{apart}: {text}");
+    }
+    assert!(!text.contains(&resolved), "{text}");
+    for form in ["--word", "--side-by-side"] {
+        assert!(world.ok(args.iter().chain(&[form])).contains(&format!("│ {on_new} by bob\n  │ why")), "{form}");
+    }
+    let only = world.ok(args.iter().chain(&["--", "lib"]));
+    assert!(only.contains(&whole) && !only.contains(&elsewhere) && !only.contains(&session), "{only}");
+    let lines = world.json(args);
+    let short = |line: &Value| {
+        let notes = line["annotations"].as_array().unwrap().iter().map(|note| note["id"].clone()).collect::<Vec<_>>();
+        json!([line["path"], line["change"], notes])
+    };
+    let expected = [
+        json!(["lib/text", "modified", [whole, on_new]]),
+        json!(["", "unchanged", [session]]),
+        json!(["index.html", "unchanged", [elsewhere]]),
+    ];
+    assert_eq!(lines.iter().map(short).collect::<Vec<_>>(), expected);
+    // A plain diff and a patch say nothing of notes.
+    assert!(!world.ok(["diff", "fix-login@1", "fix-login"]).contains("│"));
+    assert_eq!(world.run(["diff", "fix-login", "--annotations", "--patch"]).code, 2);
+}
+
+#[test]
+fn a_commit_carries_the_notes_of_its_session_and_keeps_them() {
+    let Some(ref world) = world() else { return };
+    let note = add(world, &["lib/text:2-3", "-m", "why?", "--as", "bob"]);
+    let gone = add(world, &["lib/text:5", "-m", "five"]);
+    world.ok(["annotation", "reply", &note, "-m", "because", "--as", "ann"]);
+    within(world, "{ echo zero; grep -v five lib/text; } >t; cat t >lib/text; rm t");
+    let commit = world.ok(["commit", "fix-login", "-m", "x", "-q"]).trim().to_owned();
+    // What happens to the note later is not the commit's.
+    world.ok(["annotation", "resolve", &note]);
+    let carried = || world.json(["annotation", "list", "--commit", &commit]);
+    let check = || {
+        let [first, second] = &carried()[..] else { panic!("{:?}", carried()) };
+        assert_eq!((&first["id"], &first["first_line"], &first["last_line"]), (&json!(note), &json!(3), &json!(4)));
+        assert_eq!(
+            (&first["state"], &first["commit"], &first["actor"]),
+            (&json!("open"), &json!(commit), &json!("bob"))
+        );
+        assert_eq!(first["replies"][0]["text"], "because");
+        assert_eq!(
+            (&second["id"], &second["outdated"], &second["first_line"]),
+            (&json!(gone), &json!(true), &json!(5))
+        );
+    };
+    check();
+    let shown = world.ok(["commit", "show", &commit, "--annotations"]);
+    assert!(shown.contains(&format!("{note} by bob at lib/text:3-4\n  │ why?\n  │ ann: because")), "{shown}");
+    assert_eq!(world.json(["commit", "show", &commit, "--annotations"])[0]["annotations"].as_array().unwrap().len(), 2);
+    assert!(
+        world.ok(["commit", "diff", &commit, "--annotations"]).contains(&format!("+three\n  │ {note} by bob at 3-4"))
+    );
+    assert_eq!(world.json(["annotation", "list", "--commit", &commit, "--author", "bob"]).len(), 1);
+    assert_eq!(world.json(["annotation", "list", "--commit", &commit, "index.html"]).len(), 0);
+
+    world.ok(["session", "delete", "fix-login"]);
+    world.ok(["trash", "empty", "--yes"]);
+    check();
+    let left = show(world, &note);
+    assert_eq!((&left["commit"], &left["state"], &left["text"]), (&json!(commit), &json!("open"), &json!("why?")));
+    assert_eq!(world.run(["annotation", "resolve", &note]).code, 3, "nothing about a commit changes");
+    // The notes come and go with their commit.
+    world.ok(["commit", "delete", &commit]);
+    assert_eq!(world.run(["annotation", "show", &note]).code, 3);
+    world.ok(["undo"]);
+    check();
+}
+
+#[test]
+fn undoing_a_commit_and_redoing_it_keeps_its_notes() {
+    let Some(ref world) = world() else { return };
+    add(world, &["lib/text:1", "-m", "why?"]);
+    let commit = world.ok(["commit", "fix-login", "-m", "x", "-q"]).trim().to_owned();
+    world.ok(["undo"]);
+    assert_eq!(world.run(["annotation", "list", "--commit", &commit]).code, 3);
+    world.ok(["redo"]);
+    assert_eq!(world.json(["annotation", "list", "--commit", &commit]).len(), 1);
+}

@@ -16,7 +16,7 @@ const STAMP: &str = "updated_ns";
 const COUNTER: &str = "next_";
 
 /// Columns that name the object that a row belongs to.
-const OWNERS: [&str; 3] = ["source", "session", "object_id"];
+const OWNERS: [&str; 4] = ["source", "session", "outcome", "object_id"];
 
 impl Tx<'_> {
     /// Puts back what an operation changed, and marks this operation as its undo or redo. Returns what was reversed.
@@ -46,7 +46,7 @@ impl Tx<'_> {
             let Some(id) = change.id().or_else(|| owner().and_then(text)) else { continue };
             let object = match change.table.as_str() {
                 "revision" => "source",
-                "outcome" => "commit",
+                "outcome" | "outcome_annotation" => "commit",
                 "tag" if id.starts_with("b-") => "source",
                 "tag" if id.starts_with("o-") => "commit",
                 "tag" => "session",

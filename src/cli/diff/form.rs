@@ -11,8 +11,8 @@ use crate::ops::changes::{Change, PatchError, Unsaid, quoted};
 use crate::ops::diff_tool::DiffToolError;
 use crate::ops::live::LiveError;
 use crate::ops::session_changes::{Compared, FileChange, Request};
-use crate::ops::{Error as OpsError, diff_tool};
-use crate::ui::view::{ChangeView, DiffForm, DiffView, NameStatusView, StatView};
+use crate::ops::{Error as OpsError, annotation, diff_tool};
+use crate::ui::view::{AnnotationView, ChangeView, DiffForm, DiffView, NameStatusView, StatView};
 
 /// Columns of `--side-by-side` where there is no terminal, as `diff -y` has it.
 const COLUMNS: usize = 130;
@@ -46,6 +46,9 @@ pub(crate) struct Form {
     /// Show copies of the changed files in the program that `diff.tool` in the config names
     #[arg(long, group = "form")]
     tool: bool,
+    /// Show the open notes on the newer state, each beside the last of its lines
+    #[arg(long, conflicts_with_all = ["stat", "name_status", "patch", "tool"])]
+    annotations: bool,
     /// End with 1 if anything differs
     #[arg(long)]
     exit_code: bool,
@@ -74,11 +77,16 @@ impl Form {
     }
 
     fn wants_patch(&self, cx: &Cx) -> bool {
-        let other = self.stat || self.word || self.side_by_side || cx.ui.json();
+        let other = self.annotations || self.stat || self.word || self.side_by_side || cx.ui.json();
         self.patch && !cx.ui.json() || !other && !cx.ui.is_for_people()
     }
 
-    fn show_content(&self, cx: &Cx, compared: &Compared) -> Result<(), Error> {
+    fn show_content(&self, cx: &mut Cx, compared: &Compared) -> Result<(), Error> {
+        let notes = if self.annotations { Some(self.notes(cx, compared)?) } else { None };
+        if let (Some(notes), true) = (&notes, cx.ui.json()) {
+            let counted = files(compared)?.iter().map(ChangeView::counted).collect();
+            return Ok(cx.ui.list(&ChangeView::with_notes(counted, notes.clone()))?);
+        }
         if self.stat || cx.ui.json() {
             return show_stat(cx, compared);
         }
@@ -88,7 +96,18 @@ impl Form {
             (_, true) => DiffForm::SideBySide(cx.ui.columns().unwrap_or(COLUMNS)),
             _ => DiffForm::Unified,
         };
-        Ok(cx.ui.show(&DiffView::new(&files, form))?)
+        Ok(cx.ui.show(&DiffView::new(&files, form).with_notes(notes.unwrap_or_default()))?)
+    }
+
+    /// The notes on what is shown.
+    fn notes(&self, cx: &mut Cx, compared: &Compared) -> Result<Vec<AnnotationView>, Error> {
+        let paths = self.request(None)?.paths;
+        let mut notes = annotation::within(&mut cx.ops, compared)?;
+        notes.retain(|note| {
+            let at = note.place.as_ref().map_or(&note.annotation.path, |place| &place.path);
+            paths.is_empty() || paths.iter().any(|path| at.starts_with(path))
+        });
+        Ok(notes.iter().map(|note| AnnotationView::new(note, None)).collect())
     }
 }
 

@@ -29,6 +29,7 @@ Examples:
   aether diff web@1 fix-login -- src
   aether diff login-bug --word
   aether diff login-bug --side-by-side
+  aether diff fix-login --annotations
   aether diff login-bug > login-bug.patch")]
 pub(crate) struct Args {
     /// A session, or another state; without it the current session

@@ -2,8 +2,10 @@
 //!
 //! A note remembers the tree that was looked at and the hash of the file's content. Where its lines are now is worked out by
 //! comparing that content with the present one, so that nothing has to be kept up while programs write. A note whose lines
-//! are gone is outdated, and stays.
+//! are gone is outdated, and stays. A commit carries a copy of the notes of its session, as they are then: it outlives the
+//! session.
 
+mod carried;
 mod error;
 mod place;
 
@@ -20,6 +22,8 @@ use super::error::Result;
 use super::states::StateView;
 
 pub use crate::catalog::{Annotation, AnnotationFilter as Filter, AnnotationReply as Reply};
+pub(super) use carried::to_carry;
+pub use carried::{list as carried, within};
 pub use error::AnnotationError;
 pub use place::Place;
 
@@ -56,8 +60,16 @@ pub struct Info {
     pub session: String,
     /// Where it is now; `None`: what it was about is gone.
     pub place: Option<Place>,
-    /// What was answered; only where one note is shown.
+    /// What was answered; in a list of a session's notes it is left out.
     pub replies: Vec<Reply>,
+    /// The id of the commit that carries it, if this is what that has.
+    pub commit: Option<String>,
+}
+
+impl Info {
+    fn of(session: &Session, annotation: Annotation, place: Option<Place>) -> Self {
+        Self { annotation, session: session.name.clone(), place, replies: Vec::new(), commit: None }
+    }
 }
 
 /// Makes a note.
@@ -112,22 +124,33 @@ pub fn list(cx: &mut Context, wanted: &Wanted) -> Result<Vec<Info>> {
     if let Some(path) = &path {
         found.retain(|note| note.path.starts_with(path));
     }
-    let places = place::places(cx, &session, &found)?;
-    let info = |(annotation, place)| Info { annotation, place, session: session.name.clone(), replies: Vec::new() };
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let present = StateView::session(cx, &session)?;
+    let places = place::places(cx, &present, &found)?;
+    let info = |(annotation, place)| Info::of(&session, annotation, place);
     Ok(found.into_iter().zip(places).map(info).collect())
 }
 
-/// One note, with its answers.
+/// One note, with its answers. One whose session is gone for good is what the newest commit that carries it has.
 ///
 /// # Errors
 /// It is not there, or the session cannot be read.
 pub fn show(cx: &mut Context, key: &str) -> Result<Info> {
     let view = cx.catalog()?.view();
-    let annotation = view.annotation(key)?;
+    let annotation = match view.annotation(key) {
+        Ok(annotation) => annotation,
+        Err(error) => {
+            let (commit, left) = view.left_annotation(key)?.ok_or(error)?;
+            return Ok(carried::info(&commit, left));
+        }
+    };
     let replies = view.annotation_replies(&annotation.id)?;
     let session = view.session(&annotation.session)?;
-    let place = place::places(cx, &session, std::slice::from_ref(&annotation))?.pop().flatten();
-    Ok(Info { annotation, session: session.name, place, replies })
+    let present = StateView::session(cx, &session)?;
+    let place = place::places(cx, &present, std::slice::from_ref(&annotation))?.pop().flatten();
+    Ok(Info { replies, ..Info::of(&session, annotation, place) })
 }
 
 /// What is done to a note.
@@ -151,6 +174,7 @@ pub fn change(cx: &mut Context, key: &str, deed: &Deed) -> Result<Info> {
     if matches!(deed, Deed::Reply(text) if text.trim().is_empty()) {
         return Err(AnnotationError::Empty.into());
     }
+    cx.catalog()?.view().annotation(key)?;
     let before = show(cx, key)?;
     cx.write(|tx| {
         let note = tx.view().annotation(&before.annotation.id)?;

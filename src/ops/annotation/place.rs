@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use crate::catalog::{Annotation, Session};
+use crate::catalog::Annotation;
 use crate::model::{BytePath, ChangeKind, ObjectId, RootId};
 use crate::ops::Context;
 use crate::ops::changes::{MAX_TEXT_BYTES, Scope, TreeView, changes, copy_content};
@@ -53,33 +53,57 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     text.split_inclusive(|&byte| byte == b'\n').collect()
 }
 
-/// Where each of these notes of a session is now; `None`: what it was about is gone.
-pub(super) fn places(cx: &mut Context, session: &Session, notes: &[Annotation]) -> Result<Vec<Option<Place>>> {
-    if notes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let present = StateView::session(cx, session)?;
+/// Where each of these notes is in a tree; `None`: what it was about is gone from there.
+pub(super) fn places(cx: &mut Context, present: &StateView, notes: &[Annotation]) -> Result<Vec<Option<Place>>> {
     let mut moved: HashMap<RootId, HashMap<BytePath, BytePath>> = HashMap::new();
+    let mut files: HashMap<BytePath, Option<File>> = HashMap::new();
     let mut found = Vec::with_capacity(notes.len());
     for note in notes {
         let mut path = note.path.clone();
-        let mut entry = present.find(&path, false)?;
-        if entry.is_none() {
+        if File::at(&mut files, present, &path)?.is_none() {
             let moved = match moved.entry(note.root) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => unknown.insert(renames(cx, note.root, &present)?),
+                Entry::Vacant(unknown) => unknown.insert(renames(cx, note.root, present)?),
             };
             if let Some(to) = moved.get(&path) {
                 path = to.clone();
-                entry = present.find(&path, false)?;
             }
         }
-        found.push(match entry {
+        found.push(match File::at(&mut files, present, &path)? {
             None => None,
-            Some((_, entry)) => place(cx, note, path, (&present, &entry))?,
+            Some(file) => place(cx, note, path, (present, file))?,
         });
     }
     Ok(found)
+}
+
+/// What is at a path of the tree. Its hash is worked out once, however many notes it has.
+struct File {
+    entry: SnapshotEntry,
+    content: Option<Option<ObjectId>>,
+}
+
+impl File {
+    fn at<'a>(
+        known: &'a mut HashMap<BytePath, Option<Self>>,
+        view: &StateView,
+        path: &BytePath,
+    ) -> Result<Option<&'a mut Self>> {
+        if !known.contains_key(path) {
+            let found = view.find(path, false)?.map(|(_, entry)| Self { entry, content: None });
+            known.insert(path.clone(), found);
+        }
+        Ok(known.get_mut(path).and_then(Option::as_mut))
+    }
+
+    fn digest(&mut self, view: &StateView) -> Result<Option<ObjectId>> {
+        if let Some(known) = self.content {
+            return Ok(known);
+        }
+        let found = digest(view, &self.entry)?;
+        self.content = Some(found);
+        Ok(found)
+    }
 }
 
 /// What became of the paths of a tree that are not where they were.
@@ -98,15 +122,15 @@ fn place(
     cx: &mut Context,
     note: &Annotation,
     path: BytePath,
-    (view, entry): (&StateView, &SnapshotEntry),
+    (view, file): (&StateView, &mut File),
 ) -> Result<Option<Place>> {
     let Some(range) = note.lines else { return Ok(Some(Place { path, lines: None })) };
-    if digest(view, entry)? == note.content {
+    if file.digest(view)? == note.content {
         return Ok(Some(Place { path, lines: Some(range) }));
     }
     let before = StateView::frozen(cx, note.root)?;
     let old = before.find(&note.path, false)?.map(|(_, entry)| text(&before, &entry)).transpose()?.flatten();
-    let (Some(old), Some(new)) = (old, text(view, entry)?) else { return Ok(None) };
+    let (Some(old), Some(new)) = (old, text(view, &file.entry)?) else { return Ok(None) };
     let lines = follow(&lines(&old), &lines(&new), range);
     Ok(lines.map(|lines| Place { path, lines: Some(lines) }))
 }

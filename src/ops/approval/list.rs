@@ -4,6 +4,7 @@ use crate::catalog::{Answer, Approval, ApprovalFilter, ApprovalState};
 use crate::ops::Context;
 use crate::ops::error::Result;
 use crate::ops::gate::{Content, Work};
+use crate::ops::names::Named;
 use crate::ops::session_changes::{self, Compared, Request};
 use crate::ops::states::StateView;
 
@@ -78,7 +79,11 @@ pub(super) fn standing(cx: &mut Context, approval: &Approval) -> Result<Standing
 pub fn difference(cx: &mut Context, approval: &Approval, request: &Request) -> Result<Compared> {
     let scope = session_changes::scope(cx, request.all, approval.source.as_deref())?;
     let (old, new) = (StateView::frozen(cx, approval.onto)?, StateView::frozen(cx, approval.root)?);
-    session_changes::compare(old.into(), new.into(), &scope, &request.paths)
+    let compared = session_changes::compare(old.into(), new.into(), &scope, &request.paths)?;
+    Ok(match cx.catalog()?.view().session(&approval.session) {
+        Ok(session) => compared.with(Named::Session(session)),
+        Err(_) => compared,
+    })
 }
 
 impl Info {

@@ -7,11 +7,13 @@ use crate::ops::annotation::Info;
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
 /// A note.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct AnnotationView {
     id: String,
     session: String,
     session_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
@@ -32,7 +34,7 @@ pub struct AnnotationView {
 }
 
 /// An answer.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ReplyView {
     text: String,
     time: String,
@@ -60,6 +62,7 @@ impl AnnotationView {
             id: note.id.clone(),
             session: note.session.clone(),
             session_name: info.session.clone(),
+            commit: info.commit.clone(),
             path: bytes_text(path.as_bytes()),
             path_hex: bytes_hex(path.as_bytes()),
             first_line: lines.map(|lines| lines.0),
@@ -73,6 +76,49 @@ impl AnnotationView {
             replies: info.replies.iter().map(reply).collect(),
             created_ns: note.created_ns,
             done,
+        }
+    }
+
+    /// The path that it is about, as [`bytes_text`] has it; the root is empty.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// All bytes of that path in hexadecimal, if they are not UTF-8.
+    pub(super) fn path_hex(&self) -> Option<&str> {
+        self.path_hex.as_deref()
+    }
+
+    /// Whether it has a place in the tree.
+    pub(super) fn is_there(&self) -> bool {
+        !self.outdated
+    }
+
+    /// The last of its lines.
+    pub(super) fn last_line(&self) -> Option<u64> {
+        self.last_line
+    }
+
+    /// Lines of a text that the note stands beside, or with `full` by itself: who says what, and what was answered.
+    pub(super) fn put_beside(&self, page: &mut Page, full: bool) {
+        const BAR: &str = "  \u{2502} ";
+        let at = match (self.first_line, self.last_line) {
+            _ if full => format!(" at {}", self.at()),
+            (Some(first), Some(last)) if first != last => format!(" at {first}-{last}"),
+            _ => String::new(),
+        };
+        let state = if full && self.state != "open" { format!(", {}", self.state) } else { String::new() };
+        page.put(Paint::Hint, BAR).put(Paint::Strong, &self.id);
+        page.put(Paint::Dim, &format!(" by {}{at}{state}", self.actor)).end();
+        let mut put = |who: &str, text: &str| {
+            for (number, line) in text.lines().enumerate() {
+                let who = if number == 0 { who } else { "" };
+                page.put(Paint::Hint, BAR).put(Paint::Dim, who).put(Paint::Plain, line).end();
+            }
+        };
+        put("", &self.text);
+        for reply in &self.replies {
+            put(&format!("{}: ", reply.actor), &reply.text);
         }
     }
 
@@ -96,6 +142,9 @@ impl View for AnnotationView {
         }
         page.put(Paint::Strong, &self.id).put(Paint::Plain, " ").put(Paint::Plain, self.state).end();
         page.field("session", &self.session_name);
+        if let Some(commit) = &self.commit {
+            page.field("commit", commit);
+        }
         page.field("at", &self.at());
         if let Some(content) = &self.content {
             page.field("content", content);

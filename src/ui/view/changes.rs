@@ -9,7 +9,7 @@ use crate::ops::changes::{Change, FileDiff, SnapshotEntry};
 use crate::ops::session_changes::{Changed, FileChange};
 use crate::ui::{Align, Column, Page, Paint, Row, View};
 
-use super::{bytes_hex, path_hex, path_text};
+use super::{AnnotationView, bytes_hex, path_hex, path_text};
 
 /// The widest bar of `--stat`, in characters.
 const BAR_WIDTH: u64 = 40;
@@ -26,13 +26,16 @@ pub struct ChangeView {
     old_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     old_path_hex: Option<String>,
-    kind: &'static str,
+    kind: Option<&'static str>,
     old_mode: Option<String>,
     new_mode: Option<String>,
     old_size_bytes: Option<u64>,
     new_size_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<Lines>,
+    /// The notes on it, where they are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) annotations: Option<Vec<AnnotationView>>,
 }
 
 /// Lines that a change adds and takes away; both missing for what is no text.
@@ -61,13 +64,50 @@ impl ChangeView {
             path_hex: bytes_hex(change.path.as_bytes()),
             old_path: from.map(text),
             old_path_hex: from.and_then(|from| bytes_hex(from.as_bytes())),
-            kind: shown.map_or("file", |entry| kind_word(entry.attr.kind)),
+            kind: Some(shown.map_or("file", |entry| kind_word(entry.attr.kind))),
             old_mode: mode(&change.old),
             new_mode: mode(&change.new),
             old_size_bytes: size(&change.old),
             new_size_bytes: size(&change.new),
             lines: None,
+            annotations: None,
         }
+    }
+
+    /// The view of a path that did not change, or is not there: only the notes on it say something.
+    fn noted(note: AnnotationView) -> Self {
+        Self {
+            status: ' ',
+            change: "unchanged",
+            path: note.path().to_owned(),
+            path_hex: note.path_hex().map(str::to_owned),
+            old_path: None,
+            old_path_hex: None,
+            kind: None,
+            old_mode: None,
+            new_mode: None,
+            old_size_bytes: None,
+            new_size_bytes: None,
+            lines: None,
+            annotations: Some(vec![note]),
+        }
+    }
+
+    /// Puts notes to the paths that they are on; what is on other paths, or outdated, stands behind the changes.
+    #[must_use]
+    pub fn with_notes(mut changes: Vec<Self>, notes: Vec<AnnotationView>) -> Vec<Self> {
+        changes.iter_mut().for_each(|change| change.annotations = Some(Vec::new()));
+        let count = changes.len();
+        for note in notes {
+            let is_on = |change: &Self| (&*change.path, change.path_hex.as_deref()) == (note.path(), note.path_hex());
+            let is_here =
+                |at: usize, change: &Self| is_on(change) && (at >= count || note.is_there() && change.status != 'D');
+            match changes.iter().enumerate().position(|(at, change)| is_here(at, change)) {
+                Some(at) => changes[at].annotations.get_or_insert_default().push(note),
+                None => changes.push(Self::noted(note)),
+            }
+        }
+        changes
     }
 
     /// The view of a change with its lines counted.
@@ -97,7 +137,7 @@ impl ChangeView {
     pub fn headline(&self) -> String {
         let perm = |mode: &Option<String>| mode.as_ref().map(|mode| mode[2..].trim_start_matches('0').to_owned());
         let is_file = |mode: &Option<String>| mode.as_ref().is_some_and(|mode| mode.starts_with("100"));
-        let what = if self.kind == "file" { String::new() } else { format!(" {}", self.kind) };
+        let what = self.kind.filter(|kind| *kind != "file").map(|kind| format!(" {kind}")).unwrap_or_default();
         let mode = match (perm(&self.old_mode), perm(&self.new_mode)) {
             (Some(old), Some(new)) if old != new && self.status != 'T' => format!(" (mode {old} → {new})"),
             (None, Some(new)) if is_file(&self.new_mode) && new != "644" => format!(" (mode {new})"),
@@ -118,7 +158,7 @@ impl ChangeView {
     fn name(&self) -> String {
         match &self.old_path {
             Some(from) => format!("{from} → {}", self.path),
-            None if self.kind == "directory" => format!("{}/", self.path),
+            None if self.kind == Some("directory") => format!("{}/", self.path),
             None => self.path.clone(),
         }
     }

@@ -8,7 +8,7 @@ use crate::ops::commit_create::Draft;
 use crate::ops::commit_list::CommitInfo;
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
-use super::ChangeView;
+use super::{AnnotationView, ChangeView};
 
 /// What was done to a commit, for the sentence that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct CommitView {
     tags: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<ChangeView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<Vec<AnnotationView>>,
     #[serde(skip)]
     created_ns: i64,
     #[serde(skip)]
@@ -76,6 +78,7 @@ impl CommitView {
             created: rfc3339(commit.created_ns),
             tags: info.tags.clone(),
             changes: None,
+            annotations: None,
             created_ns: commit.created_ns,
             action,
         }
@@ -85,6 +88,13 @@ impl CommitView {
     #[must_use]
     pub fn with_changes(mut self, changes: Vec<ChangeView>) -> Self {
         self.changes = Some(changes);
+        self
+    }
+
+    /// With the notes that it carries.
+    #[must_use]
+    pub fn with_notes(mut self, notes: Vec<AnnotationView>) -> Self {
+        self.annotations = Some(notes);
         self
     }
 
@@ -137,6 +147,10 @@ impl View for CommitView {
         if let Some(changes) = self.changes.as_ref().filter(|changes| !changes.is_empty()) {
             page.end();
             changes.iter().for_each(|change| change.line(page));
+        }
+        if let Some(notes) = self.annotations.as_ref().filter(|notes| !notes.is_empty()) {
+            page.end();
+            notes.iter().for_each(|note| note.put_beside(page, true));
         }
     }
 

@@ -3,6 +3,7 @@
 //! Whatever is in the files is shown safely: control characters and bytes that are not UTF-8 are written out, tabs are
 //! spaces. Without colours the marks of each form still say what came and what went.
 
+mod notes;
 mod safe;
 mod side;
 mod unified;
@@ -10,7 +11,7 @@ mod word;
 
 use serde::Serialize;
 
-use super::ChangeView;
+use super::{AnnotationView, ChangeView};
 use crate::ops::changes::{FileDiff, Hunk, LineKind};
 use crate::ops::session_changes::FileChange;
 use crate::ui::{Page, Paint, View};
@@ -43,25 +44,31 @@ impl<'a> DiffView<'a> {
         Self { changes: files.iter().map(ChangeView::counted).collect(), files, form }
     }
 
-    fn show(&self, page: &mut Page, diff: &FileDiff) {
+    /// With notes, each beside the last of its lines.
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<AnnotationView>) -> Self {
+        Self { changes: ChangeView::with_notes(self.changes, notes), ..self }
+    }
+
+    fn show(&self, page: &mut Page, diff: &FileDiff, notes: &[AnnotationView]) {
         match diff {
             FileDiff::Same => {}
-            FileDiff::Text(hunks) => hunks.iter().for_each(|hunk| self.show_hunk(page, hunk)),
+            FileDiff::Text(hunks) => hunks.iter().for_each(|hunk| self.show_hunk(page, hunk, notes)),
             FileDiff::Binary { old_bytes, new_bytes } => {
                 page.put(Paint::Dim, &format!("no text: {old_bytes} bytes before, {new_bytes} after")).end();
             }
             FileDiff::Replaced(gone, came) => {
-                self.show(page, gone);
-                self.show(page, came);
+                self.show(page, gone, &[]);
+                self.show(page, came, notes);
             }
         }
     }
 
-    fn show_hunk(&self, page: &mut Page, hunk: &Hunk) {
+    fn show_hunk(&self, page: &mut Page, hunk: &Hunk, notes: &[AnnotationView]) {
         match self.form {
-            DiffForm::Unified => unified::show(page, hunk),
-            DiffForm::Words => word::show(page, hunk),
-            DiffForm::SideBySide(columns) => side::show(page, hunk, columns),
+            DiffForm::Unified => unified::show(page, hunk, notes),
+            DiffForm::Words => word::show(page, hunk, notes),
+            DiffForm::SideBySide(columns) => side::show(page, hunk, columns, notes),
         }
     }
 }
@@ -73,8 +80,17 @@ impl View for DiffView<'_> {
                 page.end();
             }
             page.put(Paint::Strong, &change.headline()).end();
-            self.show(page, &file.diff);
+            let notes = change.annotations.as_deref().unwrap_or_default();
+            let (beside, apart): (Vec<_>, Vec<_>) =
+                notes.iter().cloned().partition(|note| notes::is_beside(&file.diff, note));
+            self.show(page, &file.diff, &beside);
+            apart.iter().for_each(|note| note.put_beside(page, true));
         }
+        let others = &self.changes[self.files.len()..];
+        if !self.files.is_empty() && !others.is_empty() {
+            page.end();
+        }
+        others.iter().flat_map(|other| &other.annotations).flatten().for_each(|note| note.put_beside(page, true));
     }
 }
 

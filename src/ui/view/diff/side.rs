@@ -1,7 +1,7 @@
 //! The old text on the left, the new one on the right, each line with its number. Between them stands what happened, as
 //! in `diff -y`: `|` for a line that changed, `<` for one that went, `>` for one that came. Long lines go on below.
 
-use super::{Run, put_place, runs, safe};
+use super::{AnnotationView, Run, notes, put_place, runs, safe};
 use crate::ops::changes::Hunk;
 use crate::ui::{Page, Paint};
 
@@ -22,7 +22,7 @@ struct Cell {
     text: String,
 }
 
-pub(super) fn show(page: &mut Page, hunk: &Hunk, columns: usize) {
+pub(super) fn show(page: &mut Page, hunk: &Hunk, columns: usize, notes: &[AnnotationView]) {
     put_place(page, hunk);
     let last = (hunk.old_start + hunk.old_lines).max(hunk.new_start + hunk.new_lines);
     let number = last.to_string().len();
@@ -35,6 +35,9 @@ pub(super) fn show(page: &mut Page, hunk: &Hunk, columns: usize) {
             let left = cell(&run, run.old.get(at), old + at, Paint::Error);
             let right = cell(&run, run.new.get(at), new + at, Paint::Good);
             layout.put_row(page, left, right, run.stayed);
+            if at < run.new.len() {
+                notes::put(page, notes, new + at..new + at + 1);
+            }
         }
         old += run.old.len();
         new += run.new.len();

@@ -4,7 +4,7 @@ use super::*;
 
 fn shown(old: &[u8], new: &[u8], form: DiffForm) -> String {
     let mut page = Page::new(false, 0);
-    DiffView { changes: Vec::new(), files: &[], form }.show(&mut page, &FileDiff::between(old, new));
+    DiffView { changes: Vec::new(), files: &[], form }.show(&mut page, &FileDiff::between(old, new), &[]);
     page.finish()
 }
 

@@ -1,15 +1,21 @@
 //! Lines as they are now, with `[-what went-]` and `{+what came+}` in them.
 
 use super::unified::NO_LINE_FEED;
-use super::{Run, put_place, runs, safe};
+use super::{AnnotationView, Run, notes, put_place, runs, safe};
 use crate::ops::changes::{Hunk, LineKind, Piece, words};
 use crate::ui::{Page, Paint};
 
-pub(super) fn show(page: &mut Page, hunk: &Hunk) {
+pub(super) fn show(page: &mut Page, hunk: &Hunk, notes: &[AnnotationView]) {
     put_place(page, hunk);
+    let mut number = hunk.new_start;
     for run in runs(hunk) {
+        let lines = number..number + run.new.len();
+        number = lines.end;
         if run.stayed {
-            run.new.iter().for_each(|line| page.line(&run.line(line)));
+            for (line, number) in run.new.iter().zip(lines.clone()) {
+                page.line(&run.line(line));
+                notes::put(page, notes, number..number + 1);
+            }
         } else {
             put_run(page, &run);
         }
@@ -17,6 +23,9 @@ pub(super) fn show(page: &mut Page, hunk: &Hunk) {
             if !run.stayed && lines.last().is_some_and(|line| !line.ends_with(b"\n")) {
                 page.put(Paint::Dim, &format!("{mark} {NO_LINE_FEED}")).end();
             }
+        }
+        if !run.stayed {
+            notes::put(page, notes, lines);
         }
     }
 }
