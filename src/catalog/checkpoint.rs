@@ -202,6 +202,7 @@ impl Tx<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn absorb_checkpoint(&mut self, id: &str) -> Result<(), Error> {
+        self.note_named()?;
         let sql = "DELETE FROM undo_row WHERE operation IN
                    (SELECT operation FROM event WHERE object_id = ?1 AND type = 'checkpoint.create')";
         self.execute(sql, [id]).map(drop)

@@ -25,6 +25,7 @@ mod event;
 mod event_query;
 mod health;
 mod id;
+mod label;
 mod lock;
 mod materialization;
 mod merge;
@@ -46,6 +47,7 @@ mod tag;
 mod trash;
 mod undo;
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +68,7 @@ pub use event::Event;
 pub use event_query::EventFilter;
 pub use health::{Health, NewHealth, TestCounts};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
+pub use label::{Labels, Restored, labels_in};
 pub use lock::{Lock, NewLock};
 pub use materialization::Materialization;
 pub use merge::{Merge, MergeState, MergedFrom, NewMerge, StoodOn};
@@ -170,7 +173,7 @@ impl Catalog {
             .map_err(|error| Error::sql(&path, error))?;
         let operation = operation::insert(&View { path: &path, connection: &transaction }, act, self.via.as_deref())?;
         let untouched = transaction.total_changes();
-        let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0 };
+        let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0, named: Named::default() };
         let result = change(&mut tx)?;
         // A command that found nothing to change is no operation.
         if transaction.total_changes() == untouched {
@@ -178,6 +181,9 @@ impl Catalog {
             return Ok(result);
         }
         let changes = proof::count(&transaction).map_err(|error| Error::sql(&path, error))?;
+        tx.note_named()?;
+        let Named { rows, anew } = std::mem::take(&mut tx.named);
+        label::add(&tx.view(), changes, rows, anew);
         transaction.commit().map_err(|error| Error::sql(&path, error))?;
         proof::write(&path, changes);
         open::tell(&path);
@@ -203,6 +209,8 @@ impl Catalog {
             }
             transaction.execute(unpin, [id])?;
             let changes = proof::count(&transaction)?;
+            let row = ("session".to_owned(), serde_json::json!([format!("t{id}")]).to_string());
+            label::add(&View { path: &self.path, connection: &transaction }, changes, [row], false);
             transaction.commit()?;
             proof::write(&self.path, changes);
             Ok(true)
@@ -283,6 +291,15 @@ pub struct Tx<'c> {
     act: &'c Act,
     operation: i64,
     ids: u32,
+    named: Named,
+}
+
+/// The rows of a transaction that labels are to be written of.
+#[derive(Debug, Default)]
+struct Named {
+    rows: BTreeSet<label::RowName>,
+    /// Of all rows.
+    anew: bool,
 }
 
 impl<'c> Tx<'c> {
@@ -308,6 +325,15 @@ impl<'c> Tx<'c> {
         plans::note(sql);
         let run = || self.transaction.deref().prepare_cached(sql)?.execute(params);
         run().map_err(|error| Error::sql(self.path, error))
+    }
+
+    /// Notes the rows that changed up to now, and that have labels.
+    fn note_named(&mut self) -> Result<(), Error> {
+        let sql = "SELECT DISTINCT table_name, key FROM undo_row WHERE operation = ?1";
+        let rows: Vec<label::RowName> =
+            self.view().rows(sql, [self.operation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.named.rows.extend(rows.into_iter().filter(|(table, _)| label::has_labels(table)));
+        Ok(())
     }
 
     /// An id that no object of the type has.

@@ -96,7 +96,8 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn pass_over(&self) -> Result<(), Error> {
+    pub fn pass_over(&mut self) -> Result<(), Error> {
+        self.note_named()?;
         self.execute("DELETE FROM undo_row WHERE operation = ?1", [self.operation()]).map(drop)
     }
 
@@ -104,7 +105,8 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn cannot_be_undone(&self, why: &str) -> Result<(), Error> {
+    pub fn cannot_be_undone(&mut self, why: &str) -> Result<(), Error> {
+        self.note_named()?;
         self.execute("DELETE FROM undo_row WHERE operation = ?1", [self.operation()])?;
         self.execute("UPDATE operation SET gone = ?2 WHERE seq = ?1", (self.operation(), why)).map(drop)
     }

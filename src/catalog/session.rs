@@ -219,6 +219,7 @@ impl Tx<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn pin_root(&mut self, session_id: &str, root: RootId) -> Result<(), Error> {
+        self.named.rows.insert(("session".into(), json!([format!("t{session_id}")]).to_string()));
         let sql = "INSERT OR IGNORE INTO session_pin (session, root) VALUES (?1, ?2)";
         self.execute(sql, (session_id, &root.0.0[..])).map(drop)
     }

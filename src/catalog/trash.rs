@@ -116,6 +116,8 @@ impl Tx<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn purge(&mut self, objects: &[Trashed]) -> Result<Vec<Trashed>, Error> {
+        // What belongs to them goes with them, and so do the notes of that.
+        self.named.anew = true;
         let mut stay = Vec::new();
         // What stands on others goes before these.
         for kind in ObjectType::ALL.into_iter().rev() {
@@ -137,7 +139,7 @@ impl Tx<'_> {
     }
 
     /// Whatever needs the rows that this operation removed can be undone no more, and holds no trees any more.
-    fn forget(&self) -> Result<(), Error> {
+    fn forget(&mut self) -> Result<(), Error> {
         let needs = "SELECT other.operation FROM undo_row AS own JOIN undo_row AS other
                      ON other.table_name = own.table_name AND other.key = own.key
                      WHERE own.operation = ?1 AND own.after IS NULL AND other.operation <> ?1";

@@ -114,6 +114,22 @@ impl Context {
         Ok(self.catalog_mut()?.end_collection()?)
     }
 
+    /// Writes the labels of the store anew; see [`Catalog::write_labels`].
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn write_labels(&mut self) -> Result<()> {
+        Ok(self.catalog_mut()?.write_labels()?)
+    }
+
+    /// How many labels are missing or wrong; see [`Catalog::wrong_labels`].
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub fn wrong_labels(&mut self) -> Result<u64> {
+        Ok(self.catalog_mut()?.wrong_labels()?)
+    }
+
     /// Removes the oldest events; see [`Catalog::forget_events`].
     ///
     /// # Errors

@@ -156,6 +156,7 @@ pub fn run(cx: &mut Context, dir: &Path, link: bool, watch: &dyn BackupWatch) ->
             Err(error) => report.failed.push((session.name, error.to_string())),
         }
     }
+    copy.write_labels_to(&incoming.join("labels"))?;
     copy.finish_copy()?;
     copy_packs(&store, &dir, link, watch, &mut report)?;
     put_in_place(&dir)?;
@@ -264,6 +265,8 @@ fn put_in_place(dir: &Path) -> Result<()> {
         }
     }
     fs::rename(&from, &to).map_err(failed(&to))?;
+    let labels = crate::catalog::labels_in(dir);
+    fs::rename(dir.join("incoming/labels"), &labels).map_err(failed(&labels))?;
     let proof = dir.join("catalog.proof");
     match fs::rename(dir.join("incoming/catalog.proof"), &proof) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&proof)(error)),

@@ -86,6 +86,10 @@ pub fn run(cx: &mut Context, options: &GcOptions, watch: &dyn Watch) -> Result<G
         cx.end_collection()?;
     }
     report.store = collected?;
+    if !options.dry_run {
+        // Those of what is gone go with it.
+        cx.write_labels()?;
+    }
     Ok(report)
 }
 

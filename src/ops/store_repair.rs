@@ -54,6 +54,9 @@ pub fn run(cx: &mut Context, verify: &dyn VerifyWatch, import: Watch<'_>) -> Res
     let alone = store.alone()?;
     let everything = VerifyOptions { read_data: true, sample_percent: 100 };
     let before = store_verify::check(cx, &everything, verify)?;
+    if cx.wrong_labels().is_ok_and(|wrong| wrong > 0) {
+        cx.write_labels()?;
+    }
     let rescued = store.rescue(&alone, &before.bad_packs, verify)?;
     let mut report = RepairReport {
         set_aside: rescued.set_aside,

@@ -90,7 +90,17 @@ pub fn run(cx: &mut Context, options: &VerifyOptions, watch: &dyn VerifyWatch) -
 /// As [`run`], for a caller who keeps collections away.
 pub(super) fn check(cx: &mut Context, options: &VerifyOptions, watch: &dyn VerifyWatch) -> Result<VerifyReport> {
     let store = cx.store()?.clone();
-    let catalog = cx.catalog()?.problems()?;
+    let mut catalog = cx.catalog()?.problems()?;
+    if catalog.is_empty() {
+        // What ails the catalog itself is said once.
+        match cx.wrong_labels()? {
+            0 => {}
+            1 => catalog.push("1 label is missing or wrong: `store rebuild` would not find all names".into()),
+            wrong => {
+                catalog.push(format!("{wrong} labels are missing or wrong: `store rebuild` would not find all names"))
+            }
+        }
+    }
     let mut rows = cx.catalog()?.view().roots()?;
     // What undo could bring back is mostly what others refer to as well: these are named first.
     rows.sort_by_key(|row| row.column == "undo_row");

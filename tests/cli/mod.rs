@@ -25,6 +25,7 @@ mod output;
 mod plain;
 mod policies;
 mod promoting;
+mod rebuilding;
 mod sources;
 mod space;
 mod states;

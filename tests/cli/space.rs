@@ -336,7 +336,7 @@ fn a_collection_in_a_linked_backup_takes_nothing_from_what_it_is_a_backup_of() {
 }
 
 #[test]
-fn a_lost_catalog_is_made_anew_with_every_tree_that_is_found() {
+fn without_labels_a_lost_catalog_is_made_anew_with_every_tree_that_is_found() {
     let world = World::with_web();
     fs::write(world.path("src/web/more"), "more").unwrap();
     world.ok(["source", "refresh", "web"]);
@@ -347,6 +347,7 @@ fn a_lost_catalog_is_made_anew_with_every_tree_that_is_found() {
     fs::write(mark.join("data.1"), "live").unwrap();
 
     fs::write(world.data().join("catalog.db"), "no catalog").unwrap();
+    fs::remove_file(world.data().join("objects/labels")).unwrap();
     assert_ne!(world.run(["source", "list"]).code, 0);
     let done = &world.json(["store", "rebuild"])[0];
     let sources = done["sources"].as_array().unwrap();

@@ -44,7 +44,7 @@ fn object(found: &Context<'_>, group: usize, choose: impl Fn(usize) -> Option<us
 
 /// Numbers and NULL as they are, text with a `t` in front, bytes in hexadecimal with an `x` in front: what
 /// [`capture::value`](super::capture::value) makes in SQL.
-fn json(value: ValueRef<'_>) -> Value {
+pub(in crate::catalog) fn json(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => number.into(),

@@ -17,6 +17,7 @@ mod row;
 
 pub use choose::Reversal;
 pub use row::RowChange;
+pub(super) use row::{Image, sql};
 
 /// Why an operation cannot be undone or redone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use crate::model::{ObjectId, RootId};
 use super::super::{Error, View};
 
 /// Values of columns.
-pub(super) type Image = Map<String, Value>;
+pub(in crate::catalog) type Image = Map<String, Value>;
 
 /// What an operation did to one row, from before it to after it.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,7 @@ pub(super) fn text(value: &Value) -> Option<&str> {
 }
 
 /// A value as SQLite has it.
-pub(super) fn sql(value: &Value) -> Option<Sql> {
+pub(in crate::catalog) fn sql(value: &Value) -> Option<Sql> {
     match value {
         Value::Null => Some(Sql::Null),
         Value::Number(number) => number.as_i64().map(Sql::Integer).or_else(|| number.as_f64().map(Sql::Real)),

@@ -88,6 +88,13 @@ fn delta_number(dir: &Path) -> Option<u64> {
     }
 }
 
+/// The highest number of a delta that a session's directory has.
+#[must_use]
+pub fn newest_delta(session_dir: &Path) -> Option<u64> {
+    let dirs = crate::disk::RealDisk.list(session_dir).unwrap_or_default();
+    dirs.iter().filter_map(|dir| delta_number(dir)).max()
+}
+
 /// The directories below a session's that hold deltas from before the one of this number: litter.
 ///
 /// # Errors
