@@ -183,7 +183,7 @@ impl Catalog {
         let changes = proof::count(&transaction).map_err(|error| Error::sql(&path, error))?;
         tx.note_named()?;
         let Named { rows, anew } = std::mem::take(&mut tx.named);
-        label::add(&tx.view(), changes, rows, anew);
+        label::add(&tx.view(), changes, rows, anew)?;
         transaction.commit().map_err(|error| Error::sql(&path, error))?;
         proof::write(&path, changes);
         open::tell(&path);
@@ -202,20 +202,21 @@ impl Catalog {
         // The new tree holds what the delta had from other ones.
         let unpin = "DELETE FROM session_pin WHERE session = ?1";
         let mut fold = || {
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let folded = transaction.execute(sql, (id, from, &root.0.0[..]))? > 0;
-            if !folded {
+            let sql_error = |error| Error::sql(&self.path, error);
+            let behavior = TransactionBehavior::Immediate;
+            let transaction = self.connection.transaction_with_behavior(behavior).map_err(sql_error)?;
+            if transaction.execute(sql, (id, from, &root.0.0[..])).map_err(sql_error)? == 0 {
                 return Ok(false);
             }
-            transaction.execute(unpin, [id])?;
-            let changes = proof::count(&transaction)?;
+            transaction.execute(unpin, [id]).map_err(sql_error)?;
+            let changes = proof::count(&transaction).map_err(sql_error)?;
             let row = ("session".to_owned(), serde_json::json!([format!("t{id}")]).to_string());
-            label::add(&View { path: &self.path, connection: &transaction }, changes, [row], false);
-            transaction.commit()?;
+            label::add(&View { path: &self.path, connection: &transaction }, changes, [row], false)?;
+            transaction.commit().map_err(sql_error)?;
             proof::write(&self.path, changes);
             Ok(true)
         };
-        fold().map_err(|error| Error::sql(&self.path, error))
+        fold()
     }
 
     /// The number of the file's format.

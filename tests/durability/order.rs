@@ -9,7 +9,12 @@ use aether::disk::sim::Event;
 fn is_expendable(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_hold = path.ancestors().any(|above| above.ends_with("objects/holds"));
-    is_hold || name.starts_with("index.") || name.ends_with("-shm") || name.ends_with("lock") || name.ends_with("proof")
+    is_hold
+        || name.starts_with("labels")
+        || name.starts_with("index.")
+        || name.ends_with("-shm")
+        || name.ends_with("lock")
+        || name.ends_with("proof")
 }
 
 /// Whether this is a sync mark of a log: it says what is durable, and nothing is lost with it.

@@ -3,16 +3,16 @@
 //!
 //! Every transaction adds a line with the rows that it left otherwise than it found them, before it is committed, while
 //! nobody else writes. So lines stand in the order of the transactions, and of two that speak of one row the later is
-//! right. One may speak of a command that was cut short before it was committed: it names a tree that is there, and is
-//! put right when the file is written anew, from all rows, whenever it is mostly history, by every collection, backup and
-//! repair, and when something leaves the trash for good. It is not synced with each command: what it lacks after a power
-//! cut matters only if the catalog is lost as well. A failure to write it is no failure of the command.
+//! right. The file is not synced with each command, and a failure to write it is no failure of the command: the catalog knows
+//! which transaction was the last to write labels, and if the last line is of another one, because of a power cut or a
+//! command that was killed before it was committed, all are written anew. So they are when the file is mostly history, by
+//! every collection and backup, and when something leaves the trash for good.
 //!
 //! ```text
 //! objects/labels = header line*
 //! header = "aether labels 1 " | length of what was written in one piece, header included: 16 hex digits | "\n"
-//! line   = "\n" | XXH3-64 of the JSON: 16 hex digits | " " | JSON | "\n"
-//! JSON   = { "change": number of the transaction, "format": of the catalog, "rows": [[table, key, row or null, pins]…] }
+//! line   = "\n" | XXH3-64 of the rest: 16 hex digits | " " | JSON | " " | number of the transaction: 16 hex digits | "\n"
+//! JSON   = { "format": of the catalog, "rows": [[table, key, row or null, pins]…] }
 //! ```
 //!
 //! A line begins with a line break of its own, so that a torn one costs itself alone; empty lines mean nothing. Values
@@ -28,7 +28,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -53,6 +53,8 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
 
 const MAGIC: &str = "aether labels 1 ";
 const HEADER_BYTES: usize = MAGIC.len() + 17;
+/// The number at the end of a line, with what stands around it.
+const TAIL_BYTES: usize = 18;
 
 /// From this many bytes on, besides twice of what was written in one piece, the file is written anew.
 const HISTORY_BYTES: u64 = 4 << 20;
@@ -78,8 +80,6 @@ pub struct Labels {
     rows: BTreeMap<RowName, Labelled>,
     /// Lines that are not as they were written, or that a later version wrote.
     pub damaged_lines: u64,
-    /// There is such a file.
-    pub is_there: bool,
 }
 
 /// The file of labels in a data directory.
@@ -107,7 +107,7 @@ impl Labels {
     }
 
     fn parse(bytes: &[u8]) -> Self {
-        let mut labels = Self { is_there: true, ..Self::default() };
+        let mut labels = Self::default();
         let mut lines = bytes.split(|byte| *byte == b'\n');
         labels.damaged_lines += u64::from(!lines.next().is_some_and(|header| header.starts_with(MAGIC.as_bytes())));
         for line in lines.filter(|line| !line.is_empty()) {
@@ -137,7 +137,7 @@ fn rows_of(line: &[u8]) -> Option<Vec<(RowName, Labelled)>> {
     if u64::from_str_radix(sum, 16).ok()? != xxh3_64(rest) {
         return None;
     }
-    let value: Value = serde_json::from_slice(rest).ok()?;
+    let value: Value = serde_json::from_slice(rest.get(..rest.len().checked_sub(TAIL_BYTES - 1)?)?).ok()?;
     let row = |row: &Value| {
         let (table, key) = (row.get(0)?.as_str()?, row.get(1)?.to_string());
         let image = match row.get(2)? {
@@ -154,29 +154,45 @@ fn rows_of(line: &[u8]) -> Option<Vec<(RowName, Labelled)>> {
 
 /// One line.
 fn line(change: u64, rows: &[Value]) -> Vec<u8> {
-    let text = json!({ "change": change, "format": migrate::FORMAT, "rows": rows }).to_string();
+    let text = format!("{} {change:016x}", json!({ "format": migrate::FORMAT, "rows": rows }));
     format!("\n{:016x} {text}\n", xxh3_64(text.as_bytes())).into_bytes()
 }
 
 /// Adds what a transaction is about to leave in these rows. To be called by who may write the catalog.
-pub(super) fn add(view: &View<'_>, change: u64, touched: impl IntoIterator<Item = RowName>, anew: bool) {
+pub(super) fn add(
+    view: &View<'_>,
+    change: u64,
+    touched: impl IntoIterator<Item = RowName>,
+    anew: bool,
+) -> Result<(), Error> {
+    let mut touched = touched.into_iter().peekable();
+    if touched.peek().is_none() && !anew {
+        return Ok(());
+    }
+    let before = last_change(view)?;
+    let sql = "INSERT INTO meta (key, value) VALUES ('labels', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1";
+    let note = || view.connection.prepare_cached(sql)?.execute([change]);
+    note().map_err(|error| Error::sql(view.path, error))?;
     let path = file_of(view.path);
     let added = || {
         let Some(file) = for_appending(&path)? else { return write_anew(view, change, &path) };
-        if anew || is_mostly_history(&file).map_err(|error| io_error(&path, error))? {
+        if anew || !goes_on(&file, before).map_err(|error| io_error(&path, error))? {
             return write_anew(view, change, &path);
         }
-        let rows = touched.into_iter().map(|name| row::of(view, name)).collect::<Result<Vec<_>, Error>>()?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let rows = touched.map(|name| row::of(view, name)).collect::<Result<Vec<_>, Error>>()?;
         // One call, at the end: it is there as a whole or, after a power cut, as a torn line.
         (&file).write_all(&line(change, &rows)).map_err(|error| io_error(&path, error))
     };
-    // The catalog has it all. What the labels lack is found by `verify`, and written by the next one who writes them anew.
+    // The catalog has it all, and the next one who writes labels finds that this one did not.
     if let Err(error) = added() {
         log::warn!("labels were not written: {error}");
     }
+    Ok(())
+}
+
+/// The number of the last transaction that wrote labels; 0 if none did.
+fn last_change(view: &View<'_>) -> Result<u64, Error> {
+    Ok(view.row("SELECT value FROM meta WHERE key = 'labels'", [], |row| row.get(0))?.unwrap_or(0))
 }
 
 fn for_appending(path: &Path) -> Result<Option<File>, Error> {
@@ -187,16 +203,29 @@ fn for_appending(path: &Path) -> Result<Option<File>, Error> {
     }
 }
 
-fn is_mostly_history(file: &File) -> io::Result<bool> {
+/// Whether the last line is of this transaction, and the file is not mostly history.
+fn goes_on(file: &File, change: u64) -> io::Result<bool> {
     let len = file.metadata()?.len();
-    if len < HISTORY_BYTES {
+    if tail(file, len)? != Some(change) {
         return Ok(false);
+    }
+    if len < HISTORY_BYTES {
+        return Ok(true);
     }
     let mut header = [0; HEADER_BYTES];
     let read = file.read_at(&mut header, 0)?;
     let piece = std::str::from_utf8(&header[..read]).ok().and_then(|header| header.strip_prefix(MAGIC));
     let piece = piece.and_then(|hex| u64::from_str_radix(hex.trim_end(), 16).ok()).unwrap_or(0);
-    Ok(len > piece.saturating_mul(2).saturating_add(HISTORY_BYTES))
+    Ok(len <= piece.saturating_mul(2).saturating_add(HISTORY_BYTES))
+}
+
+/// The number of the transaction that wrote the last line.
+fn tail(file: &File, len: u64) -> io::Result<Option<u64>> {
+    let mut tail = [0; TAIL_BYTES];
+    let Some(at) = len.checked_sub(TAIL_BYTES as u64) else { return Ok(None) };
+    file.read_exact_at(&mut tail, at)?;
+    let number = tail.strip_prefix(b" ").and_then(|tail| tail.strip_suffix(b"\n"));
+    Ok(number.and_then(|number| u64::from_str_radix(std::str::from_utf8(number).ok()?, 16).ok()))
 }
 
 /// Writes the labels of all rows, in place of those that are there. Where there is no store there are no labels.
@@ -208,6 +237,9 @@ fn write_anew(view: &View<'_>, change: u64, path: &Path) -> Result<(), Error> {
     let rows: Vec<Value> = all.into_iter().flatten().collect();
     let mut bytes = vec![b' '; HEADER_BYTES];
     rows.chunks(ROWS_IN_LINE).for_each(|rows| bytes.extend(line(change, rows)));
+    if rows.is_empty() {
+        bytes.extend(line(change, &rows));
+    }
     let header = format!("{MAGIC}{:016x}\n", bytes.len());
     bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
     let beside = path.with_extension("new");
@@ -241,18 +273,22 @@ impl Catalog {
         }
     }
 
-    /// How many rows have no label, or another one than they should; 0 if there is no file of labels, since the next
-    /// command writes it.
+    /// How many lines are damaged, and rows have no label, or another one than they should; 0 if there is no file of labels, or
+    /// not the last of them, since the next command writes all of them.
     ///
     /// # Errors
     /// What SQLite or the disk says.
     pub fn wrong_labels(&mut self) -> Result<u64, Error> {
         let data_dir = self.path.parent().unwrap_or(Path::new(".")).to_owned();
-        self.labels_alone(|view, _| {
-            let labels = Labels::read(&data_dir)?;
-            if !labels.is_there {
+        self.labels_alone(|view, change| {
+            let path = labels_in(&data_dir);
+            let file = for_appending(&path)?;
+            let tail = |file: &File| tail(file, file.metadata()?.len());
+            let last = file.as_ref().map(tail).transpose().map_err(|error| io_error(&path, error))?;
+            if last != Some(Some(change)) {
                 return Ok(0);
             }
+            let labels = Labels::read(&data_dir)?;
             let mut wrong = labels.damaged_lines;
             for (table, key) in TABLES {
                 for row in row::all(view, table, key)? {
@@ -268,17 +304,12 @@ impl Catalog {
     fn labels_alone<T>(&mut self, act: impl FnOnce(&View<'_>, u64) -> Result<T, Error>) -> Result<T, Error> {
         let sql = |error| Error::sql(&self.path, error);
         let alone = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        let change = changes(&alone).map_err(|error| Error::sql(&self.path, error))?;
-        let done = act(&View { path: &self.path, connection: &alone }, change);
+        let view = View { path: &self.path, connection: &alone };
+        let done = last_change(&view).and_then(|change| act(&view, change));
         // There is nothing to keep.
         drop(alone);
         done
     }
-}
-
-fn changes(connection: &Connection) -> rusqlite::Result<u64> {
-    let sql = "SELECT ifnull((SELECT value FROM meta WHERE key = 'changes'), 0)";
-    connection.query_row(sql, [], |row| row.get(0))
 }
 
 #[cfg(test)]
@@ -291,8 +322,8 @@ mod tests {
         let rows = [json!(["tag", ["ts-1", "tk"], { "value": "tv" }]), json!(["session", ["ts-1"], null, ["00ff"]])];
         let bytes = line(7, &rows);
         let text = format!(
-            "{{\"change\":7,\"format\":{},\"rows\":[[\"tag\",[\"ts-1\",\"tk\"],{{\"value\":\"tv\"}}],\
-             [\"session\",[\"ts-1\"],null,[\"00ff\"]]]}}",
+            "{{\"format\":{},\"rows\":[[\"tag\",[\"ts-1\",\"tk\"],{{\"value\":\"tv\"}}],\
+             [\"session\",[\"ts-1\"],null,[\"00ff\"]]]}} 0000000000000007",
             migrate::FORMAT
         );
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), format!("\n{:016x} {text}\n", xxh3_64(text.as_bytes())));
@@ -327,11 +358,35 @@ mod tests {
         let act = |now_ns| Act { actor: "ann".into(), command: "test".into(), now_ns, seed: [now_ns as u8; 32] };
         let id = catalog.write::<_, Error>(&act(1), |tx| tx.create_session("fix", &Base::default(), None)).unwrap();
         let small = fs::metadata(labels_in(dir.path())).unwrap().len();
-        let mut file = OpenOptions::new().append(true).open(labels_in(dir.path())).unwrap();
-        file.write_all(&vec![b'\n'; 2 * HISTORY_BYTES as usize]).unwrap();
+        let mut file = OpenOptions::new().read(true).append(true).open(labels_in(dir.path())).unwrap();
+        let change = tail(&file, small).unwrap().unwrap();
+        file.write_all(&[vec![b'\n'; 2 * HISTORY_BYTES as usize], line(change, &[])].concat()).unwrap();
         catalog.fold_session(&id, 0, crate::model::RootId(crate::model::ObjectId([1; 32]))).unwrap();
         assert!(fs::metadata(labels_in(dir.path())).unwrap().len() < 2 * small);
         assert_eq!(catalog.wrong_labels().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_label_of_what_did_not_happen_and_one_that_is_missing_are_put_right_by_the_next() {
+        let dir = tempfile::TempDir::new().unwrap();
+        fs::create_dir(dir.path().join("objects")).unwrap();
+        let mut catalog = Catalog::open(dir.path()).unwrap();
+        let make = |catalog: &mut Catalog, name: &str, now_ns| {
+            let act = Act { actor: "ann".into(), command: "test".into(), now_ns, seed: [now_ns as u8; 32] };
+            catalog.write::<_, Error>(&act, |tx| tx.create_session(name, &Base::default(), None)).unwrap()
+        };
+        make(&mut catalog, "a", 1);
+        let before = fs::read(labels_in(dir.path())).unwrap();
+        make(&mut catalog, "b", 2);
+        fs::write(labels_in(dir.path()), &before).unwrap();
+        assert_eq!(catalog.wrong_labels().unwrap(), 0, "that is no damage");
+        make(&mut catalog, "c", 3);
+        assert_eq!(Labels::read(dir.path()).unwrap().rows.len(), 3);
+        let phantom = line(9, &[json!(["session", ["ts-none"], { "name": "tnone" }])]);
+        OpenOptions::new().append(true).open(labels_in(dir.path())).unwrap().write_all(&phantom).unwrap();
+        assert_eq!(catalog.wrong_labels().unwrap(), 0);
+        make(&mut catalog, "d", 4);
+        assert_eq!(Labels::read(dir.path()).unwrap().rows.len(), 4);
     }
 
     #[test]
