@@ -18,6 +18,9 @@ const THREAD_BYTES: u64 = 40 << 20;
 /// Of what there is, the cache may have one part in so many.
 const CACHE_SHARE: u64 = 8;
 
+/// More threads than this do not read further ahead of one reader.
+const MOST_AHEAD: usize = 3;
+
 /// A cache smaller than this only costs time.
 const LEAST_CACHE_BYTES: u64 = 1 << 20;
 
@@ -50,6 +53,14 @@ impl MemoryLimits {
         let fit = addresses.saturating_sub(BESIDE_BYTES + cache) / THREAD_BYTES;
         let fit = usize::try_from(fit).unwrap_or(usize::MAX).max(1);
         NonZero::new(wanted.get().min(fit)).unwrap_or(wanted)
+    }
+
+    /// How many threads may read ahead: as many as there are processors beside the one that is served on. None where
+    /// addresses are counted, since each takes many.
+    #[must_use]
+    pub fn threads_ahead(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        if self.addresses.is_some() { 0 } else { (processors - 1).clamp(1, MOST_AHEAD) }
     }
 
     /// How large a cache to have, of `wanted` bytes.

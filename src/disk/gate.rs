@@ -172,6 +172,10 @@ impl DiskFile for GatedFile {
         self.file.read_cached(offset, buf)
     }
 
+    fn will_read(&self, offset: u64, len_bytes: u64) {
+        self.file.will_read(offset, len_bytes);
+    }
+
     fn write_at(&self, offset: u64, bufs: &[&[u8]]) -> io::Result<()> {
         // A write that goes to the page cache is done before another thread is awake.
         let started = Instant::now();

@@ -50,6 +50,11 @@ pub trait DiskFile: Send + Sync + Debug {
         Ok(false)
     }
 
+    /// Bytes of this range will be asked for: the disk may begin to read them. Does not wait.
+    fn will_read(&self, offset: u64, len_bytes: u64) {
+        let _ = (offset, len_bytes);
+    }
+
     /// Writes all of the buffers, one after the other, at `offset`.
     ///
     /// # Errors

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{Disk, DiskFile, DiskSpace, File, Open};
@@ -131,6 +132,11 @@ impl DiskFile for RealFile {
             }
         }
         Ok(done)
+    }
+
+    fn will_read(&self, offset: u64, len_bytes: u64) {
+        // A file system that cannot do so has nothing to lose.
+        let _advice = rustix::fs::fadvise(&self.file, offset, NonZero::new(len_bytes), Advice::WillNeed);
     }
 
     fn write_at(&self, offset: u64, bufs: &[&[u8]]) -> io::Result<()> {

@@ -14,6 +14,7 @@ use crate::daemon::{
 use crate::disk::{Disk, RealDisk};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
 use crate::model::RootId;
+use crate::store::StoreOptions;
 
 use super::error::Result;
 use super::live::{LiveError, Rows, SessionBase, What, open_store, open_workspace};
@@ -98,8 +99,8 @@ pub fn run_here(
     let (spec, name) = prepare(cx, request, server)?;
     let shown = spec.clone();
     let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
-    let cache_bytes = MemoryLimits::of_process().cache_bytes(server.cache_bytes);
-    let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, Some(cache_bytes), ROWS);
+    let memory = store_options(server.cache_bytes);
+    let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, memory, ROWS);
     Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
 }
 
@@ -117,8 +118,14 @@ pub fn keep() -> Result<()> {
 /// What went wrong, which the parent has been told too.
 pub fn serve(cache_bytes: u64) -> Result<()> {
     let roles = Roles { exe: daemon::OWN_EXE.into(), keep: vec!["keep".into()], serve: vec!["serve".into()] };
-    let cache_bytes = MemoryLimits::of_process().cache_bytes(cache_bytes);
-    Ok(daemon::serve_child(&roles, |spec, opening| open_workspace(spec, opening, Some(cache_bytes), ROWS))?)
+    let memory = store_options(cache_bytes);
+    Ok(daemon::serve_child(&roles, |spec, opening| open_workspace(spec, opening, memory, ROWS))?)
+}
+
+/// How a mount process keeps the store in memory, of which it is to take at most so many bytes.
+fn store_options(cache_bytes: u64) -> StoreOptions {
+    let limits = MemoryLimits::of_process();
+    StoreOptions { cache_bytes: limits.cache_bytes(cache_bytes), threads_ahead: limits.threads_ahead() }
 }
 
 /// The catalog, as a mount process sees it.
@@ -137,7 +144,7 @@ fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failur
     // It may have been archived since the command looked.
     session_archive::refuse_archived(&session).map_err(|error| Failure::new("archived", error.to_string()))?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let store = open_store(&disk, data_dir, None)?;
+    let store = open_store(&disk, data_dir, StoreOptions::default())?;
     Ok(blank::base_of(&store, &session).map_err(LiveError::from)?)
 }
 

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Catalog, ObjectType, Session, Status};
 use crate::disk::{Disk, Open, RealDisk};
 use crate::model::RootId;
+use crate::store::StoreOptions;
 
 use super::checkpoint_create::seal_session;
 use super::error::{Kind, Result};
@@ -223,7 +224,7 @@ fn has_changes(dir: &Path) -> Result<bool> {
     };
     let Some(catalog) = Catalog::open_existing(dir)? else { return Ok(!entries.is_empty()) };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let store = live::open_store(&disk, dir, None)?;
+    let store = live::open_store(&disk, dir, StoreOptions::default())?;
     for id in entries.iter().filter_map(|entry| entry.file_name().into_string().ok()) {
         let Some(session) = catalog.view().session_even_deleted(&id)? else { return Ok(true) };
         let base = || blank::base_of(&store, &session).map_err(|error| Error::from(LiveError::from(error)));

@@ -53,12 +53,17 @@ impl std::fmt::Debug for Caches {
 }
 
 impl Caches {
-    /// Caches that take about `bytes` together when they are full.
+    /// Of so many bytes for all, those for blocks that are made ahead.
+    pub fn ahead_bytes(bytes: u64) -> u64 {
+        bytes / 16 * 2
+    }
+
+    /// Caches that take about `bytes` together when they are full, with what is made ahead.
     pub fn new(bytes: u64) -> Self {
         let places = (bytes / 16 / LOCATION_BYTES).max(16);
         Self {
             nodes: by_weight(bytes / 2, 8 << 10),
-            blocks: by_weight(bytes / 16 * 7, 256 << 10),
+            blocks: by_weight(bytes / 16 * 5, 256 << 10),
             locations: Cache::new(usize::try_from(places).unwrap_or(usize::MAX)),
             packs: Cache::new(OPEN_PACKS),
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use crate::disk::Disk;
 
 use super::StoreError;
+use super::ahead::Ahead;
 use super::cache::Caches;
 use super::index::{Index, PackEntry, is_broken};
 use super::pack::{
@@ -20,11 +21,14 @@ use super::pack::{
 pub struct StoreOptions {
     /// Memory for decoded nodes and decompressed blocks together, in bytes.
     pub cache_bytes: u64,
+    /// The most threads that make blocks ready for readers who go through packs in order. They start when there are such
+    /// readers.
+    pub threads_ahead: usize,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20 }
+        Self { cache_bytes: 64 << 20, threads_ahead: 0 }
     }
 }
 
@@ -42,6 +46,7 @@ pub(super) struct Inner {
     pub packs: PathBuf,
     pub index: Index,
     pub caches: Caches,
+    pub ahead: Ahead,
     pub decompress: Decompress,
     /// The index was found to lack what a pack has, and made anew. Once is enough: it is a cache.
     pub distrusted: AtomicBool,
@@ -69,6 +74,7 @@ impl Store {
             packs,
             index,
             caches: Caches::new(options.cache_bytes),
+            ahead: Ahead::new(options.threads_ahead, Caches::ahead_bytes(options.cache_bytes)),
             decompress: Decompress::default(),
             distrusted: AtomicBool::new(false),
         };
@@ -122,6 +128,7 @@ impl Inner {
         self.index.replace(even_if_sound)?;
         self.caches.locations.clear();
         self.caches.blocks.clear();
+        self.ahead.clear();
         self.caches.packs.clear();
         self.follow_packs()
     }

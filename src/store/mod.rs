@@ -23,6 +23,7 @@
 //! - The packs are the truth. No answer depends on the index being right, only its speed does.
 //! - No lock is held while the disk is read.
 
+mod ahead;
 mod cache;
 pub mod content;
 mod error;

@@ -72,7 +72,7 @@ impl Store {
 
 impl Inner {
     /// The object, checked. Each way to find it is tried once, the next only if what was found is damaged.
-    fn object(&self, kind: ObjectKind, id: ObjectId) -> Result<Chunk, StoreError> {
+    fn object(self: &Arc<Self>, kind: ObjectKind, id: ObjectId) -> Result<Chunk, StoreError> {
         let mut damage = None;
         let remembered = self.caches.locations.get(&id);
         if let Some(at) = remembered {
@@ -107,11 +107,11 @@ impl Inner {
     }
 
     /// The object at a place that may be wrong.
-    fn at(&self, kind: ObjectKind, id: ObjectId, at: Location) -> Result<Chunk, StoreError> {
+    fn at(self: &Arc<Self>, kind: ObjectKind, id: ObjectId, at: Location) -> Result<Chunk, StoreError> {
         let key = (at.pack, at.block);
         let block = match self.caches.blocks.get(&key) {
             Some(block) => block,
-            None => self.load_block(id, key)?,
+            None => self.enter_block(id, key)?,
         };
         let range = at.start..at.start.saturating_add(at.len);
         if let Err(why) = block.verify(kind, &id, &range) {
@@ -122,17 +122,35 @@ impl Inner {
         Ok(Chunk { block, range: range.start as usize..range.end as usize })
     }
 
-    fn load_block(&self, id: ObjectId, key: BlockKey) -> Result<Arc<Block>, StoreError> {
+    /// Puts the block into the cache: one that was made ahead, or else from the disk.
+    fn enter_block(self: &Arc<Self>, id: ObjectId, key: BlockKey) -> Result<Arc<Block>, StoreError> {
+        let ready = self.ahead.take(key);
+        let was_ready = ready.is_some();
+        let (block, end) = match ready {
+            Some(ready) => ready,
+            None => self.load_block(id, key)?,
+        };
+        self.caches.blocks.insert(key, block.clone());
+        self.ahead.entered(self, key, end, was_ready);
+        Ok(block)
+    }
+
+    /// Reads the block, and says where the next one begins.
+    fn load_block(&self, id: ObjectId, key: BlockKey) -> Result<(Arc<Block>, u64), StoreError> {
         let pack = self.open_pack(id, key.0)?;
-        let read = pack.head(key.1).and_then(|head| pack.block(key.1, &head, &self.decompress));
+        let read = pack.head(key.1).and_then(|head| Ok((pack.block(key.1, &head, &self.decompress)?, head)));
         // The file may be gone, and only be kept from being freed by this.
-        let block = Arc::new(read.inspect_err(|_| drop(self.caches.packs.remove(&key.0)))?);
+        let (block, head) = read.inspect_err(|_| drop(self.caches.packs.remove(&key.0)))?;
+        self.remember_places(key, &block);
+        Ok((Arc::new(block), head.end_of(key.1)))
+    }
+
+    /// Remembers where the objects of a block are.
+    pub(super) fn remember_places(&self, key: BlockKey, block: &Block) {
         for (id, range) in block.objects() {
             let at = Location { pack: key.0, block: key.1, start: range.start, len: range.end - range.start };
             self.caches.locations.insert(*id, at);
         }
-        self.caches.blocks.insert(key, block.clone());
-        Ok(block)
     }
 
     fn open_pack(&self, id: ObjectId, no: i64) -> Result<Arc<Pack>, StoreError> {

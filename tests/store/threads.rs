@@ -59,7 +59,7 @@ fn a_store_without_room_for_caches_still_reads() {
     let bytes = noise(3, 3_000_000);
     let made = content::put(&writer, &bytes).unwrap();
     writer.finish().unwrap();
-    let store = Store::open(Arc::new(RealDisk), dir.path(), StoreOptions { cache_bytes: 0 }).unwrap();
+    let store = Store::open(Arc::new(RealDisk), dir.path(), StoreOptions { cache_bytes: 0, threads_ahead: 2 }).unwrap();
     std::thread::scope(|scope| {
         for part in 0..4 {
             let (store, bytes) = (&store, &bytes);

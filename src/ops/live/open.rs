@@ -109,8 +109,7 @@ pub fn dead_deltas(session_dir: &Path, number: u64) -> std::io::Result<Vec<PathB
 ///
 /// # Errors
 /// [`LiveError::Store`].
-pub fn open_store(disk: &Arc<dyn Disk>, data_dir: &Path, cache_bytes: Option<u64>) -> Result<Arc<Store>, LiveError> {
-    let options = cache_bytes.map_or_else(StoreOptions::default, |cache_bytes| StoreOptions { cache_bytes });
+pub fn open_store(disk: &Arc<dyn Disk>, data_dir: &Path, options: StoreOptions) -> Result<Arc<Store>, LiveError> {
     Ok(Arc::new(Store::open(Arc::clone(disk), &data_dir.join("objects"), options)?))
 }
 

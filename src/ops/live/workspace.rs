@@ -15,7 +15,7 @@ use crate::delta::Delta;
 use crate::disk::{Disk, Gate, GatedDisk, RealDisk};
 use crate::model::{ObjectId, RootId};
 use crate::overlay::{Files, Overlay, Snapshot};
-use crate::store::Store;
+use crate::store::{Store, StoreOptions};
 
 use super::open::SessionBase;
 use super::{LiveError, LiveTree, OpenSession, Resume, open_session, open_store, resume_session};
@@ -98,14 +98,14 @@ pub struct Rows {
 pub fn open_workspace(
     spec: &ServeSpec,
     opening: Opening,
-    cache_bytes: Option<u64>,
+    memory: StoreOptions,
     rows: Rows,
 ) -> Result<SessionWorkspace, Failure> {
     let what: What = serde_json::from_value(spec.what.clone())
         .map_err(|error| Failure::new("spec", format!("what to serve cannot be read: {error}")))?;
     let gate = Arc::new(Gate::default());
     let disk: Arc<dyn Disk> = Arc::new(GatedDisk::new(RealDisk, Arc::clone(&gate)));
-    let store = open_store(&disk, &spec.data_dir, cache_bytes)?;
+    let store = open_store(&disk, &spec.data_dir, memory)?;
     let mut fold_here: Fold = Box::new(|_, _| Ok(false));
     let served = match what {
         What::Session { id } => {

@@ -91,6 +91,11 @@ impl BlockHead {
         self.objects as usize * ENTRY_LEN
     }
 
+    /// Where a block with this head that begins at `offset` ends.
+    pub fn end_of(&self, offset: u64) -> u64 {
+        offset.saturating_add((HEAD_LEN + self.rest_len()) as u64)
+    }
+
     /// Bytes of table and payload: what follows the head.
     pub fn rest_len(&self) -> usize {
         self.table_len() + self.stored_len as usize
@@ -252,6 +257,24 @@ impl Block {
             self.verified[word].fetch_or(bit, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Checks all objects, so that whoever asks for one has nothing to do. What does not have its name stays unchecked.
+    pub fn verify_all(&self, kind: ObjectKind) {
+        for (id, range) in &self.objects {
+            let _left_to_who_asks = self.verify(kind, id, range);
+        }
+    }
+
+    /// Bytes before compression.
+    pub fn len_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Zeros that are no objects.
+    #[cfg(test)]
+    pub fn of_zeros(len: usize) -> Self {
+        Self { bytes: vec![0; len], objects: Vec::new(), verified: Box::default() }
     }
 
     /// Where to note that this object was checked, if the table knows it.

@@ -69,6 +69,13 @@ impl Pack {
         Ok(BlockHead::parse(&head).map_err(|why| self.damaged(format!("block at {offset}: {why}")))?.0)
     }
 
+    /// Has the disk begin to read this part of the pack.
+    pub fn fetch(&self, offset: u64, len_bytes: u64) {
+        if offset < self.len {
+            self.file.will_read(offset, len_bytes.min(self.len - offset));
+        }
+    }
+
     /// Reads and decompresses the block at this offset.
     pub fn block(&self, offset: u64, head: &BlockHead, contexts: &Decompress) -> Result<Block, StoreError> {
         let rest = self.bytes(offset.saturating_add(HEAD_LEN as u64), head.rest_len())?;
