@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in time: whole seconds since the Unix epoch (negative before it) plus `0..1_000_000_000` nanoseconds, which
 /// always count forward, as in `struct timespec`.
+///
+/// An inode has four of them, so they are packed to 12 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C, packed(4))]
 pub struct Timestamp {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub secs: i64,
