@@ -5,7 +5,8 @@
 //! looks: neither sees it, and what was built upon it would lose what it stands on. So triggers note each root that a row
 //! lets go of while a collection runs, and the second look reads these notes, too.
 //!
-//! The triggers are made from the list of [roots](super::root) and the schema as it is, whenever the format changes.
+//! The triggers are made from the list of [roots](super::root) and the schema as it is when a collection begins, and are gone
+//! when it has ended: every command reads the whole schema, and is not to pay for what is needed now and then.
 
 use std::collections::BTreeMap;
 
@@ -30,9 +31,10 @@ pub(super) fn remove(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes the triggers of every column that names trees, and of what undo keeps.
+/// Makes the triggers of every column that names trees, and of what undo keeps, if a collection runs.
 pub(super) fn install(connection: &Connection) -> rusqlite::Result<()> {
-    if !has_column(connection, "dropped_root", "root")? {
+    if !has_column(connection, "dropped_root", "root")? || !connection.prepare("SELECT 1 FROM collection")?.exists([])?
+    {
         return Ok(());
     }
     let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -52,10 +54,9 @@ fn has_column(connection: &Connection, table: &str, column: &str) -> rusqlite::R
     connection.prepare_cached(sql)?.exists([table, column])
 }
 
-/// Short, because every command reads the schema.
 fn of_table(table: &str, columns: &[&str]) -> String {
     let note = format!(
-        "WHEN EXISTS (SELECT 1 FROM collection) BEGIN
+        "BEGIN
             INSERT OR IGNORE INTO dropped_root
             SELECT root FROM ({}) WHERE root NOT NULL;
          END;",
@@ -70,7 +71,7 @@ fn of_table(table: &str, columns: &[&str]) -> String {
 
 /// As [`View::undo_roots`] reads them: bytes stand in hexadecimal with an `x` in front.
 const OF_UNDO: &str = "
-    CREATE TRIGGER dropped_undo_row_delete AFTER DELETE ON undo_row WHEN EXISTS (SELECT 1 FROM collection) BEGIN
+    CREATE TRIGGER dropped_undo_row_delete AFTER DELETE ON undo_row BEGIN
         INSERT OR IGNORE INTO dropped_root (root)
         SELECT unhex(substr(image.value, 2))
         FROM (SELECT key, value FROM json_each(ifnull(OLD.before, '{}'))
@@ -101,7 +102,9 @@ impl Catalog {
     fn mark_collection(&mut self, sql: &str) -> Result<(), Error> {
         let mut mark = || {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            remove(&transaction)?;
             transaction.execute_batch(sql)?;
+            install(&transaction)?;
             let changes = proof::count(&transaction)?;
             transaction.commit()?;
             proof::write(&self.path, changes);

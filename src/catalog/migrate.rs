@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0015_event_windows.sql"),
     include_str!("migrations/0016_event_operations.sql"),
     include_str!("migrations/0017_commit_annotations.sql"),
+    include_str!("migrations/0018_short_triggers.sql"),
 ];
 
 /// The format that this version writes.

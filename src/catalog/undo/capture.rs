@@ -97,26 +97,22 @@ pub(in crate::catalog) fn install(connection: &Connection) -> rusqlite::Result<(
     Ok(())
 }
 
+/// Each column stands there as often as its values are needed, and no more: every command reads the whole schema.
 fn triggers(table: &Table) -> String {
     let name = &table.name;
+    let names = table.captured().collect::<Vec<_>>().join(",");
     let key = |row: &str| format!("undo_key({})", list(table.key.iter().map(|column| format!("{row}.\"{column}\""))));
     let image = |row: &str| {
-        format!("undo_image({})", list(table.captured().map(|column| format!("'{column}',{row}.\"{column}\""))))
+        format!("undo_image('{names}',{})", list(table.captured().map(|column| format!("{row}.\"{column}\""))))
     };
-    let differs = |column: &str| format!("OLD.\"{column}\" IS NOT NEW.\"{column}\"");
-    let changed = table.captured().map(differs).collect::<Vec<_>>().join(" OR ");
-    let both = list(table.captured().map(|column| format!("'{column}',OLD.\"{column}\",NEW.\"{column}\"")));
-    let write = "INSERT INTO undo_row (operation, table_name, key, before, after)
-        SELECT (SELECT max(seq) FROM operation)";
+    let both = list(table.captured().map(|column| format!("OLD.\"{column}\",NEW.\"{column}\"")));
+    let write = format!("INSERT INTO undo_row SELECT NULL,(SELECT max(seq) FROM operation),'{name}'");
+    // What differs is noted by the condition, which is looked at before the rest.
     format!(
-        "CREATE TRIGGER {PREFIX}{name}_insert AFTER INSERT ON {name} BEGIN
-            {write}, '{name}', {}, NULL, {};
-        END;
-        CREATE TRIGGER {PREFIX}{name}_delete AFTER DELETE ON {name} BEGIN
-            {write}, '{name}', {}, {}, NULL;
-        END;
-        CREATE TRIGGER {PREFIX}{name}_update AFTER UPDATE ON {name} WHEN {changed} BEGIN
-            {write}, '{name}', {}, undo_old({both}), undo_new({both});
+        "CREATE TRIGGER {PREFIX}{name}_insert AFTER INSERT ON {name} BEGIN {write},{},NULL,{}; END;
+        CREATE TRIGGER {PREFIX}{name}_delete AFTER DELETE ON {name} BEGIN {write},{},{},NULL; END;
+        CREATE TRIGGER {PREFIX}{name}_update AFTER UPDATE ON {name} BEGIN
+            {write},{},undo_before(),undo_after() WHERE undo_differ('{names}',{both});
         END;",
         key("NEW"),
         image("NEW"),
@@ -127,7 +123,7 @@ fn triggers(table: &Table) -> String {
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {
-    items.collect::<Vec<_>>().join(", ")
+    items.collect::<Vec<_>>().join(",")
 }
 
 /// A value as it stands in the JSON.

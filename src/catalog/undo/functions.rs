@@ -4,42 +4,46 @@
 //! 75 KB of text, and reading them took most of the time of a small command.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
-use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 
 /// Makes the functions known to a connection.
 pub(in crate::catalog) fn register(connection: &Connection) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    let plain = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    let pure = plain | FunctionFlags::SQLITE_DETERMINISTIC;
     // (value, …): all of them, as a list.
-    connection.create_scalar_function("undo_key", -1, flags, |found| {
+    connection.create_scalar_function("undo_key", -1, pure, |found| {
         Ok(Value::Array((0..found.len()).map(|at| json(found.get_raw(at))).collect()).to_string())
     })?;
-    // (name, value, …): all of them.
-    connection.create_scalar_function("undo_image", -1, flags, |found| object(found, 2, |_| Some(1)))?;
-    // (name, old, new, …): those that changed, as they were and as they are.
-    connection.create_scalar_function("undo_old", -1, flags, |found| {
-        object(found, 3, |at| differs(found, at).then_some(1))
+    // ('name,name…', value, …): all of them, as an object.
+    connection.create_scalar_function("undo_image", -1, pure, |found| {
+        let names: String = found.get(0)?;
+        let image = names.split(',').zip(1..found.len()).map(|(name, at)| (name.to_owned(), json(found.get_raw(at))));
+        Ok(Value::Object(image.collect()).to_string())
     })?;
-    connection
-        .create_scalar_function("undo_new", -1, flags, |found| object(found, 3, |at| differs(found, at).then_some(2)))
-}
-
-fn differs(found: &Context<'_>, at: usize) -> bool {
-    found.get_raw(at + 1) != found.get_raw(at + 2)
-}
-
-/// An object of groups of arguments that begin with a name; `choose` says which of a group is its value.
-fn object(found: &Context<'_>, group: usize, choose: impl Fn(usize) -> Option<usize>) -> rusqlite::Result<String> {
-    let mut image = Map::new();
-    for at in (0..found.len()).step_by(group) {
-        if let Some(value) = choose(at) {
-            image.insert(found.get(at)?, json(found.get_raw(at + value)));
+    // ('name,name…', old, new, …): whether they differ. Those that do are kept for the two functions below.
+    let kept = Arc::new(Mutex::new((String::new(), String::new())));
+    let (before, after) = (Arc::clone(&kept), Arc::clone(&kept));
+    connection.create_scalar_function("undo_differ", -1, plain, move |found| {
+        let names: String = found.get(0)?;
+        let (mut old, mut new) = (Map::new(), Map::new());
+        for (name, at) in names.split(',').zip((1..found.len()).step_by(2)) {
+            if found.get_raw(at) != found.get_raw(at + 1) {
+                old.insert(name.to_owned(), json(found.get_raw(at)));
+                new.insert(name.to_owned(), json(found.get_raw(at + 1)));
+            }
         }
-    }
-    Ok(Value::Object(image).to_string())
+        let differ = !old.is_empty();
+        *kept.lock() = (Value::Object(old).to_string(), Value::Object(new).to_string());
+        Ok(differ)
+    })?;
+    connection.create_scalar_function("undo_before", 0, plain, move |_| Ok(before.lock().0.clone()))?;
+    connection.create_scalar_function("undo_after", 0, plain, move |_| Ok(after.lock().1.clone()))
 }
 
 /// Numbers and NULL as they are, text with a `t` in front, bytes in hexadecimal with an `x` in front: what
@@ -78,19 +82,20 @@ mod tests {
             .unwrap();
         let columns = ["a", "b", "c", "d", "e"];
         let sql: Vec<_> = columns.iter().map(|name| format!("'{name}', {}", value("row", name))).collect();
-        let own: Vec<_> = columns.iter().map(|name| format!("'{name}', row.{name}")).collect();
+        let own: Vec<_> = columns.iter().map(|name| format!("row.{name}")).collect();
         let read = |sql: &str| -> Value {
             let text: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
             serde_json::from_str(&text).unwrap()
         };
-        let image = read(&format!("SELECT undo_image({}) FROM row", own.join(", ")));
+        let image = read(&format!("SELECT undo_image('{}', {}) FROM row", columns.join(","), own.join(", ")));
         assert_eq!(image, read(&format!("SELECT json_object({}) FROM row", sql.join(", "))));
         assert_eq!(read("SELECT undo_key(b, d) FROM row"), serde_json::json!([-7, "tgröße \"x\""]));
-        let changed = "'a', a, NULL, 'b', b, -8, 'd', d, x'00'";
-        assert_eq!(
-            read(&format!("SELECT undo_old({changed}) FROM row")),
-            serde_json::json!({ "b": -7, "d": "tgröße \"x\"" })
-        );
-        assert_eq!(read(&format!("SELECT undo_new({changed}) FROM row")), serde_json::json!({ "b": -8, "d": "x00" }));
+        let changed = "undo_differ('a,b,d', a, NULL, b, -8, d, x'00')";
+        let noted = |function: &str| read(&format!("SELECT {function}() FROM row WHERE {changed}"));
+        assert_eq!(noted("undo_before"), serde_json::json!({ "b": -7, "d": "tgröße \"x\"" }));
+        assert_eq!(noted("undo_after"), serde_json::json!({ "b": -8, "d": "x00" }));
+        let same: bool =
+            connection.query_row("SELECT undo_differ('a', a, NULL) FROM row", [], |row| row.get(0)).unwrap();
+        assert!(!same);
     }
 }

@@ -1,0 +1,1 @@
+-- The triggers that write changes down are made anew with every new format, and from this one on are a third as long; those for collections are there while one runs.
