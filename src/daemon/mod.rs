@@ -31,7 +31,7 @@ pub use limits::MemoryLimits;
 pub use process::ProcessId;
 pub use ready::{Announce, Ready};
 pub use registry::{MountRecord, MountState, clean_stale, mount_of, mounts};
-pub use run_dir::RunDir;
+pub use run_dir::{Doing, RunDir, Turn};
 pub use serve::{Connection, Opening, Workspace, serve, serve_child};
 pub use spawn::spawn;
 pub use spec::ServeSpec;

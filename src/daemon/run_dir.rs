@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,33 @@ use super::Failure;
 
 /// The longest path a socket address holds, in bytes (`sun_path`, with its NUL).
 const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// How many locks there are for the turns of one kind.
+const TURNS: u32 = 64;
+
+/// What only one process does with a mount at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Looking whether it is there, and making it.
+    Mounting,
+    /// Beginning or ending to run a command in it. Whoever does so may mount.
+    Entering,
+}
+
+impl Doing {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Mounting => "mounting",
+            Self::Entering => "entering",
+        }
+    }
+}
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: File,
+}
 
 /// A private directory, mode 0700, of this user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +90,28 @@ impl RunDir {
         let lock = fs::OpenOptions::new().create(true).write(true).truncate(false).open(self.join("lock"))?;
         flock(&lock, FlockOperation::LockExclusive)?;
         Ok(lock)
+    }
+
+    /// Waits until nobody else does this with what has the tag. There are a few locks for all tags, so that no files are
+    /// left behind; two tags that share one wait for each other without need.
+    ///
+    /// # Errors
+    /// [`Failure`] `io`.
+    pub fn turn(&self, doing: Doing, tag: &str) -> Result<Turn, Failure> {
+        let number = tag.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % TURNS;
+        let path = self.join(&format!("{}-{number}.lock", doing.word()));
+        let failed = |error: io::Error| Failure::io(&path, &error);
+        let mut options = fs::OpenOptions::new();
+        let lock = options.create(true).write(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+        loop {
+            match flock(&lock, FlockOperation::LockExclusive) {
+                Err(rustix::io::Errno::INTR) => {}
+                locked => {
+                    locked.map_err(|errno| failed(errno.into()))?;
+                    return Ok(Turn { _lock: lock });
+                }
+            }
+        }
     }
 
     /// Listens on a socket in it, mode 0600; a socket left there is replaced.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,6 +63,10 @@ pub(super) fn fresh<W: Workspace>(
     let record = MountRecord::new(spec).map_err(|error| Failure::io(&spec.run_dir, &error))?;
     record.write(&run)?;
     let undo = Undo { record: record.clone(), run: run.clone(), spec };
+    if spec.created_mount_point {
+        // The mount before, whose session is only now free, took its mount point along when it ended.
+        let _there_or_said_below = fs::DirBuilder::new().mode(0o700).create(&spec.mount_point);
+    }
     let (device, mounted) = match fuse::mount(&spec.mount_point, &spec.tag, &spec.options) {
         Ok(made) => made,
         Err(error) => return Err(undo.failed(None, error.into())),

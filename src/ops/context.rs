@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::catalog::{Act, BusLimits, Catalog, Session, Tx};
 use crate::config::Paths;
@@ -82,12 +83,24 @@ impl Context {
     /// # Errors
     /// [`LiveError::InUse`](live::LiveError::InUse), or what the catalog, the store or the disk say.
     pub fn open_session(&mut self, id: &str) -> Result<OpenSession> {
+        self.open_session_within(id, Duration::ZERO)
+    }
+
+    /// Opens a session that another command may have open for a moment, and waits for that.
+    ///
+    /// # Errors
+    /// As [`Context::open_session`].
+    pub fn open_session_soon(&mut self, id: &str) -> Result<OpenSession> {
+        self.open_session_within(id, live::MOMENT)
+    }
+
+    fn open_session_within(&mut self, id: &str, patience: Duration) -> Result<OpenSession> {
         let store = Arc::new(self.store()?.clone());
         let data_dir = self.paths.data.clone();
         let catalog = self.catalog()?;
         let base = || Ok::<_, Error>(blank::base_of(&store, &catalog.view().session(id)?)?);
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        live::open_session(&disk, &data_dir, id, store.clone(), base)
+        live::open_session(&disk, &data_dir, id, store.clone(), patience, base)
     }
 
     /// Notes in the catalog that a session's delta was folded; see [`Catalog::fold_session`].

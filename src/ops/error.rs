@@ -10,6 +10,7 @@ use crate::{catalog, config};
 
 use super::coordination::CoordinationError;
 use super::diff_tool::DiffToolError;
+use super::hints;
 use super::import::ImportError;
 use super::live::LiveError;
 use super::materialize::PlainError;
@@ -450,21 +451,9 @@ impl Error {
             Self::Outcome(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
-            Self::Live(LiveError::InUse { .. }) => vec!["wait for the command that has it open, and try again".into()],
             Self::Live(error) => error.remedy().into_iter().collect(),
-            Self::Config(_)
-            | Self::Run(_)
-            | Self::NoOrigin { .. }
-            | Self::NoEarlierRevision { .. }
-            | Self::NotForKind { .. }
-            | Self::Io { .. }
-            | Self::BadRevision { .. }
-            | Self::OtherSession { .. }
-            | Self::NoPath { .. }
-            | Self::OutsideTree { .. }
-            | Self::BadPath { .. }
-            | Self::NotShown { .. }
-            | Self::Interrupted => Vec::new(),
+            Self::Io { source, .. } => hints::of_io(source).map(Into::into).into_iter().collect(),
+            other => hints::plain(other),
         }
     }
 }
@@ -480,7 +469,8 @@ fn live_kind(error: &LiveError) -> Kind {
         "session-in-use" | "busy" | "timeout" | "delta-busy" => Kind::Busy,
         "stale" => Kind::Conflict,
         "bad-mount-option" => Kind::Usage,
-        "mount-point-missing" | "not-mounted" => Kind::NotFound,
+        "mount-point-missing" | "not-mounted" | "not-found" => Kind::NotFound,
+        "archived" => Kind::Refused,
         "already-mounted" | "mount-point-not-empty" => Kind::Busy,
         _ if error.is_damage() => Kind::Damaged,
         _ => Kind::Failed,
@@ -547,6 +537,7 @@ fn import_hints(error: &ImportError) -> Vec<String> {
         ImportError::NotADirectory { .. } => vec!["name the directory that holds it".into()],
         ImportError::TooLarge { .. } => vec!["`--max-size` allows more".into()],
         ImportError::Unrecognised { .. } => vec!["`--kind` says what it is".into()],
+        ImportError::Origin { source, .. } => hints::of_io(source).map(Into::into).into_iter().collect(),
         _ => Vec::new(),
     }
 }

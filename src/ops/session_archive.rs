@@ -32,7 +32,7 @@ pub fn archive(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
 /// held all the time, so that nobody mounts it in between; who comes after it finds what `commit` did.
 pub(super) fn put_away(cx: &mut Context, id: &str, commit: impl FnOnce(&mut Context) -> Result<()>) -> Result<()> {
     let _hold = cx.store()?.hold()?;
-    let open = cx.open_session(id)?;
+    let open = cx.open_session_soon(id)?;
     let root = open.seal(|| ())?;
     // Also when nothing changed: a blank session gets a base of its own.
     if !cx.fold_session(id, open.place.delta, root)? {

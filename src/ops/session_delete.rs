@@ -4,7 +4,9 @@ use crate::catalog::Session;
 
 use super::error::Result;
 use super::gate::{self, Action, Work};
+use super::live::{self, LiveError};
 use super::session_list::{SessionInfo, show};
+use super::session_mount::{live_mount, run_dir};
 use super::{Context, Error, session_changes, session_status};
 
 /// Moves a session to the trash, with its files. Its name is free at once.
@@ -21,12 +23,28 @@ pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInf
         return Err(Error::HasChanges { name: info.session.name });
     }
     let pass = gate::pass(cx, Action::Delete, Work::present(&info.session, None))?;
+    let _nobody_mounts_it = unmounted(cx, &info.session)?;
     cx.write(|tx| {
         pass.confirm(tx.view())?;
         let session = tx.view().session(&info.session.id)?;
         Ok(tx.delete_session(&session)?)
     })?;
     Ok(info)
+}
+
+/// The lock of a session that is not mounted: nobody mounts it until it is dropped, and finds it in the trash then. Its files
+/// are not looked at; they may be damaged.
+///
+/// # Errors
+/// [`Error::Mounted`], or another command has it open all the time.
+pub(super) fn unmounted(cx: &mut Context, session: &Session) -> Result<live::SessionLock> {
+    let lock = live::SessionLock::take(&cx.paths.data, &session.id);
+    if let Err(LiveError::InUse { .. }) = &lock
+        && let Some(record) = live_mount(cx, &run_dir(cx)?, &session.id)?
+    {
+        return Err(Error::Mounted { name: session.name.clone(), at: record.mount_point });
+    }
+    Ok(lock?)
 }
 
 /// Whether the last commit of a session has all of its tracked changes.

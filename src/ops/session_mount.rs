@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::catalog::Catalog;
 use crate::daemon::{
-    self, Announce, Failure, MemoryLimits, MountRecord, MountState, Opening, Ready, Roles, RunDir, ServeSpec,
+    self, Announce, Doing, Failure, MemoryLimits, MountRecord, MountState, Opening, Ready, Roles, RunDir, ServeSpec,
+    Turn,
 };
 use crate::disk::{Disk, RealDisk};
 use crate::fuse::{Forbidden, MountError, MountOptions, MountPoint, MountTable};
@@ -81,8 +82,9 @@ pub fn options(lists: &[String]) -> Result<MountOptions> {
 /// # Errors
 /// The session or revision is not there, is mounted, or cannot be served; the directory cannot be mounted on.
 pub fn run(cx: &mut Context, request: &Request, server: &Server) -> Result<Mount> {
-    let (spec, name) = prepare(cx, request, server)?;
+    let (spec, name, turn) = prepare(cx, request, server)?;
     let ready = daemon::spawn(&server.exe, &["serve"], &spec, READY_LIMIT).inspect_err(|_| take_back(&spec))?;
+    drop(turn);
     Ok(mount(&spec, name, &ready))
 }
 
@@ -96,9 +98,12 @@ pub fn run_here(
     server: &Server,
     told: impl FnOnce(&Mount) + Send + 'static,
 ) -> Result<()> {
-    let (spec, name) = prepare(cx, request, server)?;
+    let (spec, name, turn) = prepare(cx, request, server)?;
     let shown = spec.clone();
-    let announce = Announce::Call(Box::new(move |ready| told(&mount(&shown, name, ready))));
+    let announce = Announce::Call(Box::new(move |ready| {
+        drop(turn);
+        told(&mount(&shown, name, ready));
+    }));
     let memory = store_options(server.cache_bytes);
     let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, memory, ROWS);
     Ok(daemon::serve(&spec, announce, open).inspect_err(|_| take_back(&spec))?)
@@ -139,10 +144,14 @@ fn is_frozen(data_dir: &Path, id: &str) -> std::result::Result<bool, Failure> {
 
 /// What a session stands on, as the catalog says it at this moment.
 fn base_of(data_dir: &Path, id: &str) -> std::result::Result<SessionBase, Failure> {
-    let failed = |error: crate::catalog::Error| Failure::new("catalog", error.to_string());
-    let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id)).map_err(failed)?;
-    // It may have been archived since the command looked.
-    session_archive::refuse_archived(&session).map_err(|error| Failure::new("archived", error.to_string()))?;
+    let said = |error: Error| {
+        let failure = Failure::new(error.code(), error.to_string());
+        error.hints().into_iter().fold(failure, Failure::hint)
+    };
+    let session = Catalog::open(data_dir).and_then(|catalog| catalog.view().session(id));
+    // It may have been deleted or archived since the command looked.
+    let session = session.map_err(|error| said(error.into()))?;
+    session_archive::refuse_archived(&session).map_err(said)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let store = open_store(&disk, data_dir, StoreOptions::default())?;
     Ok(blank::base_of(&store, &session).map_err(LiveError::from)?)
@@ -171,26 +180,30 @@ fn take_back(spec: &ServeSpec) {
     }
 }
 
-fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(ServeSpec, String)> {
+/// Looks at everything that can be in the way. Until the turn is dropped nobody else mounts the same thing: two who did
+/// would use, and take back, one mount point.
+fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(ServeSpec, String, Turn)> {
     let is_root = rustix::process::geteuid().is_root();
     request.options.check(is_root).map_err(|error| Failure::from(MountError::Option(error)))?;
     let run = run_dir(cx)?;
     daemon::clean_stale(&run)?;
     let mut options = request.options.clone();
-    let (name, tag, what) = match &request.at {
+    let (name, tag, what, turn) = match &request.at {
         Some(at) => {
             let named = state_of(cx, request.session.as_deref(), at)?;
             let (Some(root), Some(tag)) = (named.frozen_root(), frozen_tag(&named)) else {
                 return Err(Error::NotFrozen { text: at.clone() });
             };
             options.read_only = true;
-            (named.name(), tag, What::Tree { root: root.0.to_hex() })
+            let turn = run.turn(Doing::Mounting, &tag)?;
+            (named.name(), tag, What::Tree { root: root.0.to_hex() }, turn)
         }
         None => {
             let session = cx.resolve_session(request.session.as_deref())?;
             session_archive::refuse_archived(&session)?;
+            let turn = run.turn(Doing::Mounting, &session.id)?;
             refuse_second(cx, &run, &session.id, &session.name)?;
-            (session.name.clone(), session.id.clone(), What::Session { id: session.id })
+            (session.name.clone(), session.id.clone(), What::Session { id: session.id }, turn)
         }
     };
     let place = mount_point(cx, request, &run, &name)?;
@@ -209,7 +222,7 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
         threads: server.threads,
         log_level: server.log_level.clone(),
     };
-    Ok((spec, name))
+    Ok((spec, name, turn))
 }
 
 fn at(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {

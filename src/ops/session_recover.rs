@@ -63,7 +63,7 @@ pub struct Recovered {
 pub fn run(cx: &mut Context, key: Option<&str>, dry_run: bool) -> Result<Recovery> {
     let session = cx.resolve_session(key)?;
     refuse_archived(&session)?;
-    match cx.open_session(&session.id) {
+    match cx.open_session_soon(&session.id) {
         Ok(_) => return Ok(Recovery::Sound(Box::new(session))),
         Err(Error::Live(LiveError::Delta(DeltaError::Damaged { .. }))) => {}
         Err(error) => return Err(error),

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -13,10 +12,10 @@ use crate::catalog::{ObjectType, Session, SourceKind};
 use super::command_text::command_text;
 use super::error::Result;
 use super::health::{self, Report};
+use super::run_place;
 use super::run_summary::{self, Summary};
-use super::session_mount::{self, Mount, Request, Server, live_mount, run_dir};
-use super::session_unmount::{self, Way};
-use super::{Context, Error, time};
+use super::session_mount::{Server, run_dir};
+use super::{Context, time};
 
 /// What a command ended with, as a shell has it: its code, 128 and the signal's number, 126 or 127 if it did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +52,8 @@ pub struct Order {
 }
 
 /// Runs a command in a session's root directory, and waits for it. The session is mounted for it if it is not, and
-/// unmounted afterwards; if the command left something behind that uses the mount, it stays. What the
-/// command changed is in the history.
+/// unmounted afterwards, by the last of several that run at once; if the command left something behind that uses the
+/// mount, it stays. What the command changed is in the history.
 ///
 /// # Errors
 /// The session cannot be mounted or unmounted. A command that cannot be started is no error but an [`Outcome`].
@@ -67,27 +66,17 @@ pub fn run(
 ) -> Result<Outcome> {
     let session = cx.resolve_session(session)?;
     let over = if order.same_path { Some(origin(cx, &session)?) } else { None };
-    let mounted = live_mount(cx, &run_dir(cx)?, &session.id)?;
-    let (place, own) = match mounted {
-        Some(record) => (record.mount_point, None),
-        None => {
-            let request = Request { session: Some(session.id.clone()), ..Request::default() };
-            let mount = session_mount::run(cx, &request, server)?;
-            (mount.mount_point.clone(), Some(mount))
-        }
-    };
+    let place = run_place::enter(cx, &session, server)?;
     let text = order.text();
     // Not being able to look keeps nobody from running.
     let before = run_summary::look(cx, &session).ok();
     let outcome = match &over {
-        Some(over) => run_over(over, &place, &session.id, order, server, told),
-        None => run_in(&place, &session.id, order, told),
+        Some(over) => run_over(over, &place.dir, &session.id, order, server, told),
+        None => run_in(&place.dir, &session.id, order, told),
     };
     let started_ns = std::mem::replace(&mut cx.now_ns, time::now_ns());
     let after = run_summary::look(cx, &session).ok();
-    if let Some(mount) = own {
-        unmount(cx, &mount, told)?;
-    }
+    run_place::leave(cx, place, told)?;
     let files = before.zip(after).map(|(before, after)| Summary::between(&before, &after).details());
     let duration_ms = (cx.now_ns - started_ns) / 1_000_000;
     let details = json!({ "command": text, "exit_code": outcome.code, "duration_ms": duration_ms, "files": files });
@@ -158,9 +147,6 @@ fn ended(program: &mut Command, name: &Path, told: &mut dyn FnMut(&str)) -> Outc
     }
 }
 
-/// How long to wait, again and again, for a mount that is still in use when its command has ended.
-const PATIENCE: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
-
 /// Exit codes of `env(1)` for a command that was not found, and for one that could not be run.
 const NOT_FOUND: u8 = 127;
 const CANNOT_RUN: u8 = 126;
@@ -168,24 +154,4 @@ const CANNOT_RUN: u8 = 126;
 fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-fn unmount(cx: &mut Context, mount: &Mount, told: &mut dyn FnMut(&str)) -> Result<()> {
-    let mut result = session_unmount::run(cx, Some(mount.tag.as_ref()), Way::Plain);
-    // What the command started in the background may be about to end.
-    for patience in PATIENCE {
-        match &result {
-            Err(error) if error.code() == "busy" => std::thread::sleep(patience),
-            _ => break,
-        }
-        result = session_unmount::run(cx, Some(mount.tag.as_ref()), Way::Plain);
-    }
-    match result {
-        Ok(_) | Err(Error::NotMounted { .. }) => Ok(()),
-        Err(error) if error.code() == "busy" => {
-            told(&format!("{error}; it stays mounted"));
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
 }

@@ -28,7 +28,7 @@ pub fn has_changes(cx: &mut Context, session: &Session) -> Result<bool> {
     if !live::delta_dir(&delta_dir(cx, &session.id), session.delta).exists() {
         return Ok(false);
     }
-    Ok(!cx.open_session(&session.id)?.overlay.is_clean())
+    Ok(!cx.open_session_soon(&session.id)?.overlay.is_clean())
 }
 
 /// Removes the files of a session that is deleted.

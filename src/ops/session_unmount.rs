@@ -84,7 +84,10 @@ pub(super) fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Resul
         };
         // A word without a slash is a name, whatever directory of that name there is.
         let is_path = key.as_bytes().contains(&b'/') || key == "." || key == "..";
-        let is_named = |record: &MountRecord| record.tag == tag || is_path && same_place(&record.mount_point, &path);
+        // A backup has sessions of the same ids.
+        let is_named = |record: &MountRecord| {
+            record.tag == tag && is_own(cx, record) || is_path && same_place(&record.mount_point, &path)
+        };
         let named: Vec<_> = mounts.iter().filter(|(record, _)| is_named(record)).collect();
         if !named.is_empty() {
             return Ok(named.into_iter().cloned().collect());

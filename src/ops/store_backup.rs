@@ -21,6 +21,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -228,7 +229,7 @@ fn has_changes(dir: &Path) -> Result<bool> {
     for id in entries.iter().filter_map(|entry| entry.file_name().into_string().ok()) {
         let Some(session) = catalog.view().session_even_deleted(&id)? else { return Ok(true) };
         let base = || blank::base_of(&store, &session).map_err(|error| Error::from(LiveError::from(error)));
-        match live::open_session(&disk, dir, &id, Arc::clone(&store), base) {
+        match live::open_session(&disk, dir, &id, Arc::clone(&store), Duration::ZERO, base) {
             Ok(open) if open.overlay.is_clean() => {}
             Ok(_) | Err(Error::Live(LiveError::InUse { .. })) => return Ok(true),
             Err(error) => return Err(error),
@@ -302,7 +303,7 @@ fn stored(cx: &mut Context, session: &Session) -> Result<RootId> {
     let data_dir = cx.paths.data.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let base = || blank::base_of(&store, session).map_err(|error| Error::from(LiveError::from(error)));
-    let open = live::open_session(&disk, &data_dir, &session.id, Arc::new(store.clone()), base)?;
+    let open = live::open_session(&disk, &data_dir, &session.id, Arc::new(store.clone()), live::MOMENT, base)?;
     Ok(open.seal(|| ())?)
 }
 

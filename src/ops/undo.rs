@@ -6,7 +6,8 @@ use crate::model::RootId;
 
 use super::checkpoint_restore::to_root_with;
 use super::error::Result;
-use super::{Context, Error, Kind, freeze, mounts};
+use super::live::SessionLock;
+use super::{Context, Error, Kind, freeze, mounts, session_delete};
 
 /// What was undone or redone.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ fn reverse(
         // One moment: what was the newest command at the first look could be undone at the second, and a command that
         // comes after the choice has to be newer than what is taken for the newest.
         let (newest, reversal) = cx.catalog()?.at_one_moment(|view| Ok::<_, Error>((newest(view)?, choose(view)?)))?;
-        prepare(cx, &reversal)?;
+        let _nobody_mounts_them = prepare(cx, &reversal)?;
         let asked = sessions_asked_about(cx, &reversal)?;
         let done = match content(cx, &reversal)? {
             Some(content) => Some(restore(cx, &reversal, newest, &content)?),
@@ -136,8 +137,8 @@ fn restore(
     Ok((done, changed.then(|| format!("{}@{}", content.session.name, kept.number))))
 }
 
-/// What has to be so, or be done, outside of the catalog.
-fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<()> {
+/// What has to be so, or be done, outside of the catalog. What is returned is kept until the rows are as they were.
+fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<Vec<SessionLock>> {
     let operation = &reversal.reversed;
     let changes = cx.catalog()?.view().row_changes(operation.seq)?;
     let archived = serde_json::json!("tarchived");
@@ -159,7 +160,9 @@ fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<()> {
             return Err(Error::Mounted { name, at: at.clone() });
         }
     }
-    Ok(())
+    let going = changes.iter().filter(|change| goes_to_trash(change)).filter_map(RowChange::id);
+    let going: Vec<_> = going.filter_map(|id| cx.catalog().ok()?.view().session(id).ok()).collect();
+    going.iter().map(|session| session_delete::unmounted(cx, session)).collect()
 }
 
 /// Whether putting back this change takes a session away.

@@ -4,6 +4,7 @@ mod annotations;
 mod applying;
 mod approvals;
 mod archive;
+mod at_once;
 mod bus;
 mod cache;
 mod commits;

@@ -100,7 +100,12 @@ impl AnnotationError {
         match self {
             Self::Stale { .. } => vec!["look again, then say it with the new hash".into()],
             Self::Empty => vec!["`-m TEXT` says something".into()],
-            _ => Vec::new(),
+            Self::BadLines { .. } => vec!["write it as `src/main.rs:7` or `src/main.rs:7-9`".into()],
+            Self::NoPath { .. } => vec!["`aether ls` lists what is there; paths begin at the top of the tree".into()],
+            Self::NoText { .. } => vec!["a note without lines is about the whole file".into()],
+            Self::NoLine { path, .. } => vec![format!("`aether cat @:{}` prints it", path.as_path().display())],
+            Self::SoAlready { .. } => vec!["`aether annotation list` shows them".into()],
+            Self::Unreadable { .. } => vec!["`aether store verify` says what is damaged".into()],
         }
     }
 }

@@ -78,10 +78,15 @@ impl LiveError {
     /// What helps, where something does.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
-        let is_journal = matches!(self, Self::Delta(DeltaError::Damaged { .. }));
-        let recover = "`aether session recover SESSION` brings it back as it was before the damage, lists what is lost, \
-                       and keeps the damaged files";
-        is_journal.then(|| recover.into())
+        match self {
+            Self::Delta(DeltaError::Damaged { .. }) => Some(
+                "`aether session recover SESSION` brings it back as it was before the damage, lists what is lost, and \
+                 keeps the damaged files"
+                    .into(),
+            ),
+            Self::InUse { .. } => Some("wait for the command that has it open, and try again".into()),
+            _ => None,
+        }
     }
 }
 

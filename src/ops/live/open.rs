@@ -10,6 +10,7 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::delta::{Delta, Settings};
 use crate::disk::{Disk, File, Open};
@@ -65,6 +66,9 @@ pub struct SessionBase {
     pub delta: u64,
 }
 
+/// How often a lock that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// The directory of a session.
 #[must_use]
 pub fn session_dir(data_dir: &Path, id: &str) -> PathBuf {
@@ -113,19 +117,40 @@ pub fn open_store(disk: &Arc<dyn Disk>, data_dir: &Path, options: StoreOptions) 
     Ok(Arc::new(Store::open(Arc::clone(disk), &data_dir.join("objects"), options)?))
 }
 
-/// Opens a session for this process alone. `base` is asked once the session's lock is held.
+/// How long one waits for a command that has a session open for a moment: to look at it, or to store it.
+pub const MOMENT: Duration = Duration::from_secs(3);
+
+/// The lock of a session whose files are not opened.
+#[derive(Debug)]
+pub struct SessionLock {
+    _file: File,
+}
+
+impl SessionLock {
+    /// Takes it, and waits for a command that has it for a moment.
+    ///
+    /// # Errors
+    /// [`LiveError::InUse`], or what the disk says.
+    pub fn take(data_dir: &Path, id: &str) -> Result<Self, LiveError> {
+        Ok(Self { _file: lock(&crate::disk::RealDisk, &session_dir(data_dir, id), id, MOMENT)? })
+    }
+}
+
+/// Opens a session for this process alone. `base` is asked once the session's lock is held, which is waited for as long
+/// as `patience` says.
 ///
 /// # Errors
-/// [`LiveError::InUse`] when another process has it; what the store, the delta or the disk say.
+/// [`LiveError::InUse`] when another process has it all that time; what the store, the delta or the disk say.
 pub fn open_session<E: From<LiveError>>(
     disk: &Arc<dyn Disk>,
     data_dir: &Path,
     id: &str,
     store: Arc<Store>,
+    patience: Duration,
     base: impl FnOnce() -> Result<SessionBase, E>,
 ) -> Result<OpenSession, E> {
     let dir = session_dir(data_dir, id);
-    let lock = Lock::Own(lock(&**disk, &dir, id)?);
+    let lock = Lock::Own(lock(&**disk, &dir, id, patience)?);
     let place = base()?;
     let base = store.root(place.root).map_err(LiveError::from)?;
     remove_deltas(&**disk, &dir, |number| number < place.delta)?;
@@ -231,15 +256,19 @@ fn shorten(overlay: &Overlay<Store, Delta>) {
     }
 }
 
-pub(super) fn lock(disk: &dyn Disk, dir: &Path, id: &str) -> Result<File, LiveError> {
+pub(super) fn lock(disk: &dyn Disk, dir: &Path, id: &str, patience: Duration) -> Result<File, LiveError> {
     let path: PathBuf = dir.join("lock");
     let failed = |source| LiveError::Io { path: path.clone(), source };
     disk.create_dir(dir).map_err(failed)?;
     let file = disk.open(&path, Open::CreateOrWrite).map_err(failed)?;
-    match file.try_lock().map_err(failed)? {
-        true => Ok(file),
-        false => Err(LiveError::InUse { id: id.to_owned() }),
+    let end = Instant::now() + patience;
+    while !file.try_lock().map_err(failed)? {
+        if Instant::now() >= end {
+            return Err(LiveError::InUse { id: id.to_owned() });
+        }
+        std::thread::sleep(LOOK);
     }
+    Ok(file)
 }
 
 fn open_delta(

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -59,7 +60,7 @@ pub fn read_damaged<E: From<LiveError>>(
     base: impl FnOnce() -> Result<SessionBase, E>,
 ) -> Result<DamagedSession, E> {
     let dir = session_dir(data_dir, id);
-    let lock = lock(&**disk, &dir, id)?;
+    let lock = lock(&**disk, &dir, id, Duration::ZERO)?;
     let place = base()?;
     let root = store.root(place.root).map_err(LiveError::from)?;
     let mut later = Later::new(&root);

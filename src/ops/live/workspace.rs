@@ -17,7 +17,7 @@ use crate::model::{ObjectId, RootId};
 use crate::overlay::{Files, Overlay, Snapshot};
 use crate::store::{Store, StoreOptions};
 
-use super::open::SessionBase;
+use super::open::{MOMENT, SessionBase};
 use super::{LiveError, LiveTree, OpenSession, Resume, open_session, open_store, resume_session};
 
 /// How many snapshots are kept for those who look at the session; the oldest go first.
@@ -111,7 +111,8 @@ pub fn open_workspace(
         What::Session { id } => {
             let (dir, base) = (&spec.data_dir, || (rows.base)(&spec.data_dir, &id));
             let session = match opening.before.map(|heirlooms| heirlooms.into_iter().next()) {
-                None => open_session(&disk, dir, &id, store, base)?,
+                // Commands have it open for a moment.
+                None => open_session(&disk, dir, &id, store, MOMENT, base)?,
                 Some(Some(lock)) => {
                     let before = Resume { lock, connection: opening.connection };
                     resume_session(&disk, dir, &id, store, base, before)?

@@ -48,7 +48,7 @@ impl Held {
     pub(super) fn take(cx: &mut Context, session: &Session) -> Result<Self> {
         match live_mount(cx, &run_dir(cx)?, &session.id)? {
             Some(_) => Ok(Self::Mounted),
-            None => Ok(Self::Own(Box::new(cx.open_session(&session.id)?))),
+            None => Ok(Self::Own(Box::new(cx.open_session_soon(&session.id)?))),
         }
     }
 
