@@ -1,6 +1,6 @@
 //! `aether completions`
 
-use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use clap_complete::env::{EnvCompleter, Fish, Zsh};
 
 use super::Run;
 use super::context::Cx;
@@ -46,7 +46,8 @@ pub fn scripts() -> std::io::Result<Vec<(&'static str, Vec<u8>)>> {
 
 fn script(shell: Shell) -> std::io::Result<Vec<u8>> {
     let completer: &dyn EnvCompleter = match shell {
-        Shell::Bash => &Bash,
+        // The usual script knows nothing of names with `@` in them.
+        Shell::Bash => return Ok(include_bytes!("aether.bash").to_vec()),
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,
     };

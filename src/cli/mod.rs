@@ -43,6 +43,7 @@ mod tag;
 mod trash;
 mod trial;
 mod undo;
+mod usage;
 
 use std::ffi::OsString;
 
@@ -50,7 +51,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::config::{Env, Flags};
-use crate::ui::{Failure, Styled, Ui};
+use crate::ui::{Styled, Ui};
 
 use context::Cx;
 use exit::Error;
@@ -191,8 +192,17 @@ impl Global {
 
     /// The options as far as they can be told from arguments that could not be parsed.
     fn guess(args: &[OsString]) -> Self {
-        let own = args.iter().take_while(|arg| *arg != "--");
-        Self { json: own.into_iter().any(|arg| arg == "--json"), ..Self::default() }
+        let mut guess = Self::default();
+        let mut own = args.iter().take_while(|arg| *arg != "--").map(|arg| arg.to_string_lossy());
+        while let Some(arg) = own.next() {
+            guess.json |= arg == "--json";
+            match arg.strip_prefix("--color") {
+                Some("") => guess.color = own.next().map(Into::into),
+                Some(value) => guess.color = value.strip_prefix('=').map(Into::into).or(guess.color),
+                None => {}
+            }
+        }
+        guess
     }
 }
 
@@ -245,13 +255,10 @@ fn refuse(env: &Env, args: &[OsString], error: &clap::Error) -> Exit {
             Err(error) => Error::Output(error).report(&ui),
         };
     }
-    if !global.json {
-        ui.usage(&styled);
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !global.json {
+        ui.help_aside(&styled);
         return Exit::USAGE;
     }
-    let mut lines = styled.plain.lines().map(str::trim).filter(|line| !line.is_empty());
-    let sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let hints = lines.map(str::to_owned).collect();
-    ui.fail(&Failure { error: sentence, code: "usage".into(), details: Vec::new(), hints, exit_code: Exit::USAGE.0 });
+    ui.fail(&usage::failure(args, error));
     Exit::USAGE
 }

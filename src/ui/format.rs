@@ -6,10 +6,17 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Text without control characters and without characters that change the direction of others: they are written out.
+/// Whether a character drives a terminal, breaks the line, or changes the direction of others or how they are joined
+/// without being seen (Unicode, UAX #9 and UTR #36).
+pub(super) fn is_odd(char: char) -> bool {
+    let marks = matches!(char, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}' | '\u{feff}');
+    let spans = matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}');
+    char.is_control() || marks || spans
+}
+
+/// Text without such characters: they are written out.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    let is_odd = |char: char| char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(is_odd) {
         return Cow::Borrowed(text);
     }
@@ -126,6 +133,7 @@ mod tests {
     #[test]
     fn direction_marks_are_written_out() {
         assert_eq!(escape("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(escape("a\u{200f}\u{2028}b"), "a\\u{200f}\\u{2028}b");
         assert_eq!(escape("größe 日本"), "größe 日本");
     }
 }

@@ -289,8 +289,8 @@ impl Ui {
         self.write_long(text.choose(self.colors(self.stdout_is_terminal)))
     }
 
-    /// Shows what is wrong with the arguments. A failure to say it is no failure.
-    pub fn usage(&self, text: &Styled) {
+    /// Shows help to somebody who said too little. A failure to say it is no failure.
+    pub fn help_aside(&self, text: &Styled) {
         let text = text.choose(self.colors(self.stderr_is_terminal));
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
@@ -328,9 +328,20 @@ impl Ui {
     }
 }
 
-/// A value as one line of JSON.
+/// A value as one line of JSON, in which nothing drives a terminal. Only strings can hold such characters.
 fn json_line(value: &impl Serialize) -> io::Result<String> {
     let mut line = serde_json::to_string(value).map_err(io::Error::from)?;
-    line.push('\n');
-    Ok(line)
+    if !line.contains(format::is_odd) {
+        line.push('\n');
+        return Ok(line);
+    }
+    let mut safe = String::with_capacity(line.len() + 1);
+    for char in line.chars() {
+        match format::is_odd(char) {
+            true => safe.extend(char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+            false => safe.push(char),
+        }
+    }
+    safe.push('\n');
+    Ok(safe)
 }
