@@ -129,7 +129,9 @@ fn needs(cx: &mut Context, rows: &[RootRef]) -> Result<Vec<Needs>> {
     for row in rows {
         let kind = match row.column.split('.').next().unwrap_or_default() {
             "revision" => "source",
-            "session" | "session_pin" | "checkpoint" | "merge" | "approval" | "materialization" => "session",
+            "session" | "session_pin" | "checkpoint" | "merge" | "approval" | "annotation" | "materialization" => {
+                "session"
+            }
             "outcome" => "commit",
             "undo_row" => continue,
             other => other,
@@ -218,7 +220,10 @@ fn add_files(cx: &Context, sum: &mut DiskUse) -> Result<()> {
             })?;
             sum.live_bytes += bytes;
             let id = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let own = sum.holders.iter_mut().find(|holder| holder.id == id && holder.number.is_none());
+            let own = sum
+                .holders
+                .iter_mut()
+                .find(|holder| holder.id == id && holder.kind == "session" && holder.number.is_none());
             if let Some(holder) = own {
                 holder.live_bytes = bytes;
             }

@@ -141,8 +141,7 @@ fn cannot_run(what: &str, error: &io::Error) -> ImportError {
 fn failed(what: &str, stderr: &[u8], status: &str) -> ImportError {
     let said = String::from_utf8_lossy(stderr);
     let lines = said.lines().map(|line| line.trim_start_matches("fatal: ").trim_start_matches("error: "));
-    let why: Vec<String> =
-        lines.filter(|line| !line.trim().is_empty()).take(3).map(|line| line.escape_debug().to_string()).collect();
+    let why: Vec<String> = lines.filter(|line| !line.trim().is_empty()).take(3).map(str::to_owned).collect();
     let why = if why.is_empty() { status.to_owned() } else { why.join("; ") };
     ImportError::Git { what: what.to_owned(), why }
 }
