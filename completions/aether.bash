@@ -1,34 +1,42 @@
-
-_clap_complete_aether() {
-    local IFS=$'\013'
-    local _CLAP_COMPLETE_INDEX=${COMP_CWORD}
-    local _CLAP_COMPLETE_COMP_TYPE=${COMP_TYPE}
-    if compopt +o nospace 2> /dev/null; then
-        local _CLAP_COMPLETE_SPACE=false
-    else
-        local _CLAP_COMPLETE_SPACE=true
+# Names of states have `@` and `:` in them, where bash breaks words: what stands together is put together again.
+_aether() {
+    local IFS=$'\013' rest=$COMP_LINE trimmed word cur prefix='' breaks=${COMP_WORDBREAKS//[^@:=]/}
+    local -a words=()
+    local -i i last=-1
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        trimmed=${rest#"${rest%%[![:space:]]*}"}
+        # The word that the cursor is in ends there, but for one of separators alone, for which bash says nothing.
+        if ((i == COMP_CWORD)) && [[ $word == *[!@:=]* ]]; then
+            word=$2
+        fi
+        if ((last >= 0)) && [[ -n $word && $trimmed == "$rest" ]]; then
+            words[last]+=$word
+        else
+            words+=("$word")
+            last+=1
+        fi
+        rest=${trimmed#"${COMP_WORDS[i]}"}
+    done
+    cur=${words[last]}
+    if [[ -n $breaks ]]; then
+        prefix=${cur%"${cur##*[$breaks]}"}
     fi
-    local words=("${COMP_WORDS[@]}")
-    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-        words[COMP_CWORD]="$2"
+    if [[ $cur == *@* ]]; then
+        # No names of hosts.
+        compopt +o bashdefault 2> /dev/null
     fi
-    COMPREPLY=( $( \
-        _CLAP_IFS="$IFS" \
-        _CLAP_COMPLETE_INDEX="$_CLAP_COMPLETE_INDEX" \
-        _CLAP_COMPLETE_COMP_TYPE="$_CLAP_COMPLETE_COMP_TYPE" \
-        _CLAP_COMPLETE_SPACE="$_CLAP_COMPLETE_SPACE" \
-        COMPLETE="bash" \
-        "aether" -- "${words[@]}" \
-    ) )
-    if [[ $? != 0 ]]; then
-        unset COMPREPLY
-    elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then
-        compopt -o nospace
+    COMPREPLY=($(
+        COMPLETE=bash _CLAP_IFS="$IFS" _CLAP_COMPLETE_INDEX="$last" _CLAP_COMPLETE_COMP_TYPE="$COMP_TYPE" \
+            _CLAP_COMPLETE_SPACE=false aether -- "${words[@]}"
+    )) || COMPREPLY=()
+    COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
+    if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} != *[=/:@] ]]; then
+        compopt +o nospace 2> /dev/null
     fi
 }
-if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -o nospace -o bashdefault -o nosort -F _clap_complete_aether aether
+if ((BASH_VERSINFO[0] > 4 || (BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4))); then
+    complete -o nospace -o bashdefault -o nosort -F _aether aether
 else
-    complete -o nospace -o bashdefault -F _clap_complete_aether aether
+    complete -o nospace -o bashdefault -F _aether aether
 fi
-
