@@ -6,6 +6,8 @@
 
 #[path = "mounted/bounds.rs"]
 mod bounds;
+#[path = "mounted/building.rs"]
+mod building;
 #[path = "mounted/collecting.rs"]
 mod collecting;
 #[path = "mounted/control.rs"]
