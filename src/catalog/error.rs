@@ -182,6 +182,14 @@ impl Error {
     }
 }
 
+/// Whether SQLite could not write, most likely for lack of room.
+#[must_use]
+pub fn is_out_of_room(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+    const CODES: [i32; 4] = [SQLITE_FULL, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE];
+    error.sqlite_error().is_some_and(|error| CODES.contains(&error.extended_code))
+}
+
 /// Whether SQLite got fewer bytes than a page has.
 fn is_short(error: &rusqlite::Error) -> bool {
     const IOERR_SHORT_READ: i32 = rusqlite::ffi::SQLITE_IOERR_SHORT_READ;

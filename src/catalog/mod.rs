@@ -63,7 +63,7 @@ pub use carried::Carried;
 pub use checkpoint::{Checkpoint, CheckpointKind, NewCheckpoint};
 pub use commit::{Commit, NewCommit};
 pub use conflict::ConflictRow;
-pub use error::Error;
+pub use error::{Error, is_out_of_room};
 pub use event::Event;
 pub use event_query::EventFilter;
 pub use health::{Health, NewHealth, TestCounts};

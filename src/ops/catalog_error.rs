@@ -4,6 +4,10 @@ use crate::catalog;
 
 use super::Kind;
 
+/// What helps when SQLite cannot write: it does not always say why.
+pub(super) const NO_ROOM: &str =
+    "the disk is full or fails, or a limit on files is reached (`ulimit -f`); nothing was changed";
+
 pub(super) fn kind(error: &catalog::Error) -> Kind {
     use catalog::Error as E;
     match error {
@@ -66,6 +70,7 @@ pub(super) fn hints(error: &catalog::Error) -> Vec<String> {
             format!("to go on without those changes, remove `{}`", path.with_extension("proof").display()),
         ],
         E::Busy { .. } => vec!["try again".into()],
+        E::Sql { source, .. } if catalog::is_out_of_room(source) => vec![NO_ROOM.into()],
         E::BadName { .. } | E::Sql { .. } | E::Io { .. } => Vec::new(),
     }
 }

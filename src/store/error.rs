@@ -103,6 +103,15 @@ impl StoreError {
         matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed))
     }
 
+    /// Whether the index could not be written, most likely for lack of room.
+    #[must_use]
+    pub fn is_out_of_room(&self) -> bool {
+        use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+        const CODES: [i32; 4] = [SQLITE_FULL, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE];
+        let Self::Index { source, .. } = self else { return false };
+        source.sqlite_error().is_some_and(|error| CODES.contains(&error.extended_code))
+    }
+
     /// Whether stored data is not what it was.
     #[must_use]
     pub fn is_damage(&self) -> bool {

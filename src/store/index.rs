@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi, params};
 
 use crate::disk::{Disk, File, Open};
 use crate::model::ObjectId;
@@ -362,8 +362,26 @@ fn connect(path: &Path) -> rusqlite::Result<Option<Connection>> {
     // After a power cut the file may be anything. That is noticed and mended, and syncs would cost every command.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "cache_size", -1024)?;
+    keep_files(&connection)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok((version == VERSION).then_some(connection))
+}
+
+/// Leaves the files beside the index, the log emptied, when the last connection is closed: on a disk that is full by the next
+/// time, they could not be made.
+fn keep_files(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_size_limit", 0)?;
+    let mut on: std::ffi::c_int = 1;
+    // SAFETY: the connection is open, and this request takes a pointer to an int.
+    let code = unsafe {
+        ffi::sqlite3_file_control(
+            connection.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_PERSIST_WAL,
+            (&raw mut on).cast(),
+        )
+    };
+    if code == ffi::SQLITE_OK { Ok(()) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)) }
 }
 
 /// Makes an empty index in a file that nobody else knows.
@@ -385,7 +403,7 @@ pub(super) fn is_broken(error: &StoreError) -> bool {
     let StoreError::Index { source, .. } = error else { return false };
     let rusqlite::Error::SqliteFailure(failure, _) = source else { return true };
     match failure.code {
-        ErrorCode::SystemIoFailure => failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ,
+        ErrorCode::SystemIoFailure => failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ,
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::DiskFull

@@ -251,6 +251,12 @@ fn a_full_disk_takes_nobody_down_and_freeing_space_is_enough() {
     assert!(ended.code == 1 && ended.err.starts_with("error: "), "{ended:?}");
     assert_eq!(mounted.world.json(["session", "list"]).len(), 1);
     mounted.unmount();
+    // Nobody has anything open, and there is not a block left.
+    while fill.write_all(&noise[..4096]).is_ok() {}
+    mounted.mount(&["env"]);
+    assert!(fs::read(mounted.at.join("dir/moved")).unwrap() == noise);
+    mounted.unmount();
+    drop(fill);
     fs::remove_file(data.join("fill")).unwrap();
     mounted.world.ok(["session", "create", "two", "--source", "web"]);
     mounted.mount(&["env"]);

@@ -11,6 +11,7 @@
 //! It does not see that a page is an older one, or that the log lacks its end: that is what `proof` is for.
 
 mod page;
+mod shared_memory;
 mod vfs;
 mod wal;
 

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use rusqlite::{Connection, ffi};
 
-use super::{page, wal};
+use super::{page, shared_memory, wal};
 
 /// The name to open the catalog by.
 const NAME: &CStr = c"aether-checked";
@@ -54,6 +54,7 @@ pub(in crate::catalog) fn register() -> Option<&'static CStr> {
         let vfs = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
         // SAFETY: what it returns is NULL or stays valid for as long as the program runs.
         let mut ours = *unsafe { vfs.as_ref() }?;
+        shared_memory::make_room(vfs);
         let note_at = usize::try_from(ours.szOsFile).ok()?.next_multiple_of(align_of::<Note>());
         ours.szOsFile = c_int::try_from(note_at + size_of::<Note>()).ok()?;
         ours.zName = NAME.as_ptr();
