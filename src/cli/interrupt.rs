@@ -1,13 +1,17 @@
-//! Ctrl-C for work that must end in order: the first asks it to stop, the second stops the process.
+//! Signals. Work that must end in order is asked to stop by the first Ctrl-C, and the second stops the process. Where a command
+//! is run for somebody, the signals are the command's, and what was mounted for it is unmounted when it has ended.
 
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::flag;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::{SigId, flag, low_level};
 
 use super::exit::Exit;
+use crate::ops::stop::Stop;
 
 /// Has a write beyond the limit on the length of files (`RLIMIT_FSIZE`) fail, instead of ending the process. Programs that
 /// are started from here are not concerned: a handler ends with `exec`, other than a signal that is ignored.
@@ -18,11 +22,69 @@ pub(super) fn outlive_limits() {
 
 /// A flag that becomes true with SIGINT or SIGTERM.
 pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
+    Ok(flag_until()?.0)
+}
+
+/// As [`flag`], until that which comes with it is dropped.
+pub(super) fn flag_until() -> io::Result<(Arc<AtomicBool>, Until)> {
+    let (stop, mut until) = (Arc::new(AtomicBool::new(false)), Until(Vec::new()));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag unset, and sets it.
-        flag::register_conditional_shutdown(signal, Exit::INTERRUPTED.0.into(), Arc::clone(&stop))?;
-        flag::register(signal, Arc::clone(&stop))?;
+        let shutdown = flag::register_conditional_shutdown(signal, Exit::INTERRUPTED.0.into(), Arc::clone(&stop))?;
+        until.0.extend([shutdown, flag::register(signal, Arc::clone(&stop))?]);
     }
-    Ok(stop)
+    Ok((stop, until))
+}
+
+/// Handlers of signals that go with this.
+pub(super) struct Until(Vec<SigId>);
+
+impl Drop for Until {
+    fn drop(&mut self) {
+        for id in self.0.drain(..) {
+            low_level::unregister(id);
+        }
+    }
+}
+
+/// Passes signals on to a command that is run, until that which it returns is dropped: from then on they end the process. A
+/// terminal sends SIGINT and SIGQUIT to the command itself. What the process was started to ignore stays ignored, by the
+/// command too.
+pub(super) fn pass_on() -> io::Result<PassOn> {
+    let ignored = ignored();
+    let own = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let mut signals = Signals::new(own)?;
+    let (handle, stop) = (signals.handle(), Arc::new(Stop::default()));
+    let told = Arc::clone(&stop);
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            told.tell(signal, matches!(signal, SIGTERM | SIGHUP));
+        }
+    })?;
+    Ok(PassOn { stop, handle })
+}
+
+/// Signals on their way to a command.
+pub(super) struct PassOn {
+    /// Who starts the command is told here.
+    pub(super) stop: Arc<Stop>,
+    handle: Handle,
+}
+
+impl Drop for PassOn {
+    fn drop(&mut self) {
+        self.handle.close();
+        for signal in [SIGINT, SIGTERM] {
+            // Without it the signal has no effect, and others have.
+            let always = Arc::new(AtomicBool::new(true));
+            let _best_effort = flag::register_conditional_shutdown(signal, Exit::INTERRUPTED.0.into(), always);
+        }
+    }
+}
+
+/// The signals that are ignored, the lowest bit being that of signal 1.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

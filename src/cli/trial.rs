@@ -41,10 +41,10 @@ pub(crate) struct Args {
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
-        let cancel = interrupt::flag()?;
+        let (cancel, until) = interrupt::flag_until()?;
         let display = Display::new(&cx.ui, "Importing");
         let trial = trial::begin(&mut cx.ops, &self.dir, Watch { progress: &display, cancel: &cancel })?;
-        drop(display);
+        drop((display, until));
         let name = trial.session.session.name.clone();
         trial.import.left_out.iter().for_each(|line| cx.ui.warn(&format!("left out: {line}")));
         cx.ui.note(&format!("Session {name} on {}@{}", trial.import.info.source.name, trial.revision()));
@@ -57,7 +57,9 @@ impl Run for Args {
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
         let order = Order { command, same_path: false, report_health: false };
-        let outcome = session_run::run(&mut cx.ops, Some(&name), &order, &server, &mut warn)?;
+        let signals = interrupt::pass_on()?;
+        let outcome = session_run::run(&mut cx.ops, Some(&name), &order, &server, &signals.stop, &mut warn)?;
+        drop(signals);
 
         let request = Request { session: Some(name.clone()), ..Request::default() };
         let changed = session_changes::run(&mut cx.ops, &request)?.compared;

@@ -88,6 +88,7 @@ pub mod store_stats;
 pub mod store_verify;
 
 pub mod states;
+pub mod stop;
 pub mod tags;
 pub mod time;
 pub mod trash;

@@ -1,6 +1,6 @@
 //! Running a command inside a session.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -15,6 +15,7 @@ use super::health::{self, Report};
 use super::run_place;
 use super::run_summary::{self, Summary};
 use super::session_mount::{Server, run_dir};
+use super::stop::Stop;
 use super::{Context, time};
 
 /// What a command ended with, as a shell has it: its code, 128 and the signal's number, 126 or 127 if it did not start.
@@ -53,7 +54,8 @@ pub struct Order {
 
 /// Runs a command in a session's root directory, and waits for it. The session is mounted for it if it is not, and
 /// unmounted afterwards, by the last of several that run at once; if the command left something behind that uses the
-/// mount, it stays. What the command changed is in the history.
+/// mount, it stays. What the command changed is in the history. What `stop` is told, the command gets; the rest is done
+/// all the same.
 ///
 /// # Errors
 /// The session cannot be mounted or unmounted. A command that cannot be started is no error but an [`Outcome`].
@@ -62,6 +64,7 @@ pub fn run(
     session: Option<&str>,
     order: &Order,
     server: &Server,
+    stop: &Stop,
     told: &mut dyn FnMut(&str),
 ) -> Result<Outcome> {
     let session = cx.resolve_session(session)?;
@@ -70,9 +73,10 @@ pub fn run(
     let text = order.text();
     // Not being able to look keeps nobody from running.
     let before = run_summary::look(cx, &session).ok();
-    let outcome = match &over {
-        Some(over) => run_over(over, &place.dir, &session.id, order, server, told),
-        None => run_in(&place.dir, &session.id, order, told),
+    let outcome = match (stop.told(), &over) {
+        (Some(signal), _) => Outcome { code: code_after(signal) },
+        (None, Some(over)) => ended(run_over(over, &place.dir, &session.id, order, server), stop, told),
+        (None, None) => ended(run_in(&place.dir, &session.id, order), stop, told),
     };
     let started_ns = std::mem::replace(&mut cx.now_ns, time::now_ns());
     let after = run_summary::look(cx, &session).ok();
@@ -113,34 +117,32 @@ fn origin(cx: &mut Context, session: &Session) -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Runs a command with the mount in the place of `over`, for it alone.
-fn run_over(
-    over: &Path,
-    place: &Path,
-    session_id: &str,
-    order: &Order,
-    server: &Server,
-    told: &mut dyn FnMut(&str),
-) -> Outcome {
+/// A command with the mount in the place of `over`, for it alone.
+fn run_over(over: &Path, place: &Path, session_id: &str, order: &Order, server: &Server) -> Command {
     let mut program = Command::new(&server.exe);
     program.arg("inside").args([place, over]).arg("--").args(&order.command);
-    ended(program.env("AETHER_SESSION", session_id).env(VIA, order.text()), &server.exe, told)
+    program.env("AETHER_SESSION", session_id).env(VIA, order.text());
+    program
 }
 
-/// Runs a command with the mount as its working directory.
-fn run_in(place: &Path, session_id: &str, order: &Order, told: &mut dyn FnMut(&str)) -> Outcome {
-    let Some((name, args)) = order.command.split_first() else { return Outcome { code: NOT_FOUND } };
-    let mut program = Command::new(name);
-    program.args(args).current_dir(place).env("AETHER_SESSION", session_id).env("PWD", place).env(VIA, order.text());
-    ended(&mut program, Path::new(name), told)
+/// A command with the mount as its working directory.
+fn run_in(place: &Path, session_id: &str, order: &Order) -> Command {
+    let mut program = Command::new(order.command.first().map_or(OsStr::new(""), OsString::as_os_str));
+    program
+        .args(order.command.iter().skip(1))
+        .current_dir(place)
+        .env("AETHER_SESSION", session_id)
+        .env("PWD", place)
+        .env(VIA, order.text());
+    program
 }
 
-/// Waits for a program.
-fn ended(program: &mut Command, name: &Path, told: &mut dyn FnMut(&str)) -> Outcome {
-    match program.status() {
+/// Runs a program and waits for it.
+fn ended(mut program: Command, stop: &Stop, told: &mut dyn FnMut(&str)) -> Outcome {
+    match stop.run(&mut program) {
         Ok(status) => Outcome { code: code_of(status) },
         Err(error) => {
-            told(&format!("`{}` cannot be run: {error}", name.display()));
+            told(&format!("`{}` cannot be run: {error}", Path::new(program.get_program()).display()));
             let code = if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN };
             Outcome { code }
         }
@@ -152,6 +154,13 @@ const NOT_FOUND: u8 = 127;
 const CANNOT_RUN: u8 = 126;
 
 fn code_of(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    match (status.code(), status.signal()) {
+        (None, Some(signal)) => code_after(signal),
+        (code, _) => code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+    }
+}
+
+/// The code of what a signal ended.
+fn code_after(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(1)
 }

@@ -1,7 +1,8 @@
 //! Mounts as a user meets them. They need FUSE; `AETHER_TEST_FUSE=skip` leaves them out.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::{World, end};
 
@@ -98,4 +99,27 @@ fn revisions_are_mounted_as_they_were_beside_the_session() {
     world.ok(["session", "mount", "--at", "größe@1"]);
     let written = fs::write(world.path("run/aether/mnt/größe@1/new"), "");
     assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+}
+
+#[test]
+fn a_signal_ends_a_command_and_the_mount_made_for_it() {
+    let Some(Mounts(ref world)) = mounts() else { return };
+    world.ok(["session", "create", "one", "--source", "web"]);
+    let started = world.path("started");
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let script = format!("echo $$ >{0}.new; mv {0}.new {0}; exec sleep 60", started.display());
+        let mut run = world.aether(["run", "one", "--", "sh", "-c", &script]).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !started.exists() {
+            assert!(Instant::now() < deadline, "the command does not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let command = fs::read_to_string(&started).unwrap();
+        fs::remove_file(&started).unwrap();
+        world.sh(&format!("kill -{signal} {}", run.id()));
+        assert_eq!(run.wait().unwrap().code(), Some(code));
+        assert!(!Path::new("/proc").join(command.trim()).exists(), "the command ended, too");
+        assert_eq!(world.json(["session", "show", "one"])[0]["mounts"].as_array().unwrap().len(), 0);
+    }
+    assert_eq!(world.json(["event", "list", "--type", "session.run"]).len(), 2);
 }

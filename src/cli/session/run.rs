@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
-use crate::cli::names;
+use crate::cli::{interrupt, names};
 use crate::ops::session_run::{self, Order};
 
 use super::mount::server;
@@ -44,7 +44,10 @@ impl Run for Args {
         let mut warn = |text: &str| ui.warn(text);
         let (command, same_path, report_health) = (self.command, self.same_path, self.report_health);
         let order = Order { command, same_path, report_health };
-        let outcome = session_run::run(&mut cx.ops, self.session.as_deref(), &order, &server, &mut warn)?;
+        let signals = interrupt::pass_on()?;
+        let outcome =
+            session_run::run(&mut cx.ops, self.session.as_deref(), &order, &server, &signals.stop, &mut warn)?;
+        drop(signals);
         Ok(Exit(outcome.code))
     }
 }
