@@ -115,7 +115,8 @@ verdict() { # NAME LOGFILE EXITCODE PATTERN: says how a case ended, and why, fro
 
 cases_pjdfstest() { echo all; }
 run_pjdfstest() { # DIR
-  local config=$suites_home/pjdfstest.toml out=$log/pjdfstest.$$.txt rc
+  local config=$suites_home/pjdfstest.toml out rc
+  out=$(mktemp "$log/pjdfstest.XXXX.txt") # of each run: on the plain disk it runs while another one's is being read
   if [ "$(id -u)" != 0 ]; then echo "skip all: needs root"; return; fi
   for user in aether-test-a aether-test-b; do
     getent passwd $user >/dev/null || useradd -r -U -M -d /nonexistent -s /usr/sbin/nologin $user

@@ -221,6 +221,14 @@ pub enum Error {
         /// The session.
         name: String,
     },
+    /// It is mounted, and the records of that are in another runtime directory.
+    #[error("session `{name}` is mounted at `{}`, by a process that another runtime directory knows", .at.display())]
+    MountedElsewhere {
+        /// The session's name.
+        name: String,
+        /// Where.
+        at: PathBuf,
+    },
     /// The session is mounted nowhere.
     #[error("session `{name}` is not mounted")]
     NotMounted {
@@ -332,7 +340,9 @@ impl Error {
                 Kind::Refused
             }
             Self::Mounted { .. } | Self::OriginCovered { .. } => Kind::Busy,
-            Self::NotMounted { .. } | Self::NoTag { .. } | Self::TwoKinds { .. } => Kind::NotFound,
+            Self::NotMounted { .. } | Self::MountedElsewhere { .. } | Self::NoTag { .. } | Self::TwoKinds { .. } => {
+                Kind::NotFound
+            }
             Self::Live(error) => live_kind(error),
             Self::Interrupted => Kind::Interrupted,
         }
@@ -374,7 +384,7 @@ impl Error {
             Self::OtherSession { .. } => "other-session",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
-            Self::NotMounted { .. } => "not-mounted",
+            Self::NotMounted { .. } | Self::MountedElsewhere { .. } => "not-mounted",
             Self::Live(error) => error.code(),
             Self::HasChanges { .. } => "has-changes",
             Self::Archived { .. } => "archived",
@@ -450,6 +460,7 @@ impl Error {
             Self::Coordination(error) => error.hints(),
             Self::Outcome(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
+            Self::MountedElsewhere { at, .. } => vec![mounted_elsewhere(at)],
             Self::Live(LiveError::Mount(failure)) => failure.hints.clone(),
             Self::Live(error) => error.remedy().into_iter().collect(),
             Self::Io { source, .. } => hints::of_io(source).map(Into::into).into_iter().collect(),
@@ -486,9 +497,15 @@ fn store_kind(error: &StoreError) -> Kind {
     }
 }
 
+fn mounted_elsewhere(at: &std::path::Path) -> String {
+    let at = at.display();
+    format!("set XDG_RUNTIME_DIR to what it was when that was mounted, or run `fusermount3 -u {at}`")
+}
+
 fn store_hints(error: &StoreError) -> Vec<String> {
     match error {
         StoreError::InCollection | StoreError::Held => vec!["wait until it has ended, and try again".into()],
+        error if error.is_out_of_room() => vec![super::catalog_error::NO_ROOM.into()],
         _ => Vec::new(),
     }
 }

@@ -97,7 +97,11 @@ pub(super) fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Resul
     let found: Vec<_> =
         mounts.into_iter().filter(|(record, _)| record.tag == session.id && is_own(cx, record)).collect();
     if found.is_empty() {
-        return Err(Error::NotMounted { name: session.name });
+        let name = session.name;
+        return Err(match super::mounts::of_session(&super::mounts::table()?, &session.id).pop() {
+            Some(at) => Error::MountedElsewhere { name, at },
+            None => Error::NotMounted { name },
+        });
     }
     Ok(found)
 }

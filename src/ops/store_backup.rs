@@ -178,15 +178,15 @@ fn begin(cx: &Context, dir: &Path) -> Result<(PathBuf, crate::disk::File)> {
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
     let dir = dir.canonicalize().map_err(failed(dir))?;
-    let is_empty = fs::read_dir(&dir).map_err(failed(&dir))?.next().is_none();
-    if !is_empty && !dir.join("backup.json").is_file() {
+    let is_new = is_new(&dir)?;
+    if !is_new && !dir.join("backup.json").is_file() {
         return Err(BackupError::NotABackup { dir }.into());
     }
     let lock = RealDisk.open(&dir.join("backup.lock"), Open::CreateOrWrite).map_err(failed(&dir))?;
     if !lock.try_lock().map_err(failed(&dir))? {
         return Err(BackupError::Busy { dir }.into());
     }
-    if is_empty {
+    if is_new {
         // Before anything else: what is cut short is to be known for what it is.
         write_note(&dir, Vec::new())?;
     }
@@ -198,6 +198,17 @@ fn begin(cx: &Context, dir: &Path) -> Result<(PathBuf, crate::disk::File)> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&incoming)(error)),
         _ => Ok((dir, lock)),
     }
+}
+
+/// Whether the directory is empty, but for what one leaves that ended before it had written a note.
+fn is_new(dir: &Path) -> Result<bool> {
+    for entry in fs::read_dir(dir).map_err(failed(dir))? {
+        let name = entry.map_err(failed(dir))?.file_name();
+        if name != "backup.lock" && name != "backup.json.new" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether somebody changed the catalog or mounted a session since the last backup.
@@ -341,7 +352,7 @@ fn copy_packs(
 fn copy_pack(from: &Path, beside: &Path, to: &Path, link: bool) -> Result<()> {
     if !(link && fs::hard_link(from, beside).is_ok()) {
         // On file systems that can, this shares the blocks.
-        fs::copy(from, beside).map_err(failed(from))?;
+        fs::copy(from, beside).map_err(failed(beside))?;
         sync(beside)?;
     }
     fs::rename(beside, to).map_err(failed(to))

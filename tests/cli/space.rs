@@ -322,6 +322,17 @@ fn a_backup_is_refused_where_something_else_is() {
 }
 
 #[test]
+fn a_backup_that_ended_before_its_first_note_is_begun_again() {
+    let world = World::with_web();
+    fs::create_dir(world.path("copy")).unwrap();
+    for name in ["backup.lock", "backup.json.new"] {
+        fs::write(world.path("copy").join(name), "").unwrap();
+    }
+    world.ok(["store", "backup", "copy"]);
+    assert_eq!(in_backup(&world, "copy", &["store", "verify"]).code, 0);
+}
+
+#[test]
 fn a_collection_in_a_linked_backup_takes_nothing_from_what_it_is_a_backup_of() {
     let world = World::with_web();
     fs::create_dir(world.path("big")).unwrap();

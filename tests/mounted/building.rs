@@ -25,7 +25,8 @@ fn small_workspace(at: &Path) {
         fs::write(path, text).unwrap();
     };
     let manifest = |name: &str, on: &[usize]| {
-        let mut text = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n");
+        let mut text =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n");
         on.iter().for_each(|on| writeln!(text, "part{on} = {{ path = \"../part{on}\" }}").unwrap());
         text
     };
