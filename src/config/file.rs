@@ -31,9 +31,11 @@ pub(super) fn read(path: &Path) -> Result<Said, Error> {
 }
 
 fn parse(text: &str, path: &Path) -> Result<Said, Error> {
-    let table: Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| Error::Syntax { path: path.to_owned(), what: error.to_string() })?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Error::Syntax { path: path.to_owned(), what: format!("line {line}: {}", error.message()) }
+    })?;
     let mut said = Said::default();
     for (section, value) in &table {
         let unknown = |key: String| Error::UnknownKey { path: path.to_owned(), key };

@@ -413,7 +413,15 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Catalog(error) => super::catalog_error::hints(error),
-            Self::Config(config::Error::UnknownKey { .. }) => vec!["`aether config show` lists the settings".into()],
+            Self::Config(config::Error::UnknownKey { .. }) => {
+                // No command lists them as long as the file is wrong.
+                let keys: Vec<_> = config::KEYS.iter().map(|key| key.name).collect();
+                vec![format!("the settings are {}", keys.join(", "))]
+            }
+            Self::Config(config::Error::Syntax { .. }) => {
+                vec!["mend that line; settings are written as `name = \"ann\"` below `[user]`".into()]
+            }
+            Self::Config(config::Error::BadValue { .. }) => vec!["set it to one of these, or not at all".into()],
             Self::Config(config::Error::Runtime { .. }) => {
                 vec!["set XDG_RUNTIME_DIR to a directory of your own with mode 0700".into()]
             }

@@ -15,6 +15,17 @@ fn an_unknown_key_is_named_with_its_file() {
 }
 
 #[test]
+fn a_file_that_is_no_toml_is_one_sentence_with_the_line() {
+    let world = World::new();
+    fs::create_dir_all(world.path(".config/aether")).unwrap();
+    fs::write(world.path(".config/aether/config.toml"), "[ui]\ncolor\n").unwrap();
+    let ended = world.run(["session", "list"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains("line 2: ") && !ended.err.contains("\\n"), "{ended:?}");
+    assert!(ended.err.contains("hint: mend that line"), "{ended:?}");
+}
+
+#[test]
 fn the_origin_of_a_value_is_shown() {
     let world = World::new();
     fs::create_dir_all(world.path(".config/aether")).unwrap();
