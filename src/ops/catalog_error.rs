@@ -70,7 +70,8 @@ pub(super) fn hints(error: &catalog::Error) -> Vec<String> {
             format!("to go on without those changes, remove `{}`", path.with_extension("proof").display()),
         ],
         E::Busy { .. } => vec!["try again".into()],
+        E::BadName { .. } => vec!["choose another name, of letters, digits, `-`, `_` and `.`".into()],
         E::Sql { source, .. } if catalog::is_out_of_room(source) => vec![NO_ROOM.into()],
-        E::BadName { .. } | E::Sql { .. } | E::Io { .. } => Vec::new(),
+        E::Sql { .. } | E::Io { .. } => Vec::new(),
     }
 }
