@@ -63,7 +63,8 @@ pub(super) fn fresh<W: Workspace>(
     let record = MountRecord::new(spec).map_err(|error| Failure::io(&spec.run_dir, &error))?;
     record.write(&run)?;
     let undo = Undo { record: record.clone(), run: run.clone(), spec };
-    if spec.created_mount_point {
+    let in_run_dir = fs::canonicalize(run.path()).is_ok_and(|own| spec.mount_point.starts_with(own));
+    if spec.created_mount_point && in_run_dir {
         // The mount before, whose session is only now free, took its mount point along when it ended.
         let _there_or_said_below = fs::DirBuilder::new().mode(0o700).create(&spec.mount_point);
     }
