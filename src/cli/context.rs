@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use crate::config::{ColorChoice, Config, Env};
 use crate::ops::command_text::command_text;
+use crate::ops::hooks::{self, Notice, Setup};
 use crate::ops::{self, Context, session_run, time};
 use crate::ui::{Options, Ui};
 
 use super::Global;
 use super::exit::Error;
+use super::interrupt;
 
 /// The surroundings of a command.
 #[derive(Debug)]
@@ -46,7 +48,35 @@ impl Cx {
         ops.cwd = cwd;
         ops.via = env.text(session_run::VIA);
         let path_variable = env.get("PATH").map(Into::into);
-        Ok(Self { ops, ui, config, session_flag: global.session.clone(), path_variable })
+        let mut cx = Self { ops, ui, config, session_flag: global.session.clone(), path_variable };
+        cx.ops.hooks = cx.hooks(env, global.no_hooks);
+        Ok(cx)
+    }
+
+    /// How hooks are run, by the configuration and the environment.
+    fn hooks(&self, env: &Env, skip: bool) -> Setup {
+        // A directory that depends on where a hook runs would be one of the session.
+        let is_fixed = |dir: &PathBuf| dir.is_absolute();
+        let fixed = |path: &OsString| std::env::join_paths(std::env::split_paths(path).filter(is_fixed)).ok();
+        Setup {
+            limit: self.config.hooks_timeout,
+            // One that cannot be read counts as too deep.
+            depth: env.text(hooks::DEPTH).map_or(0, |depth| depth.parse().unwrap_or(u32::MAX)),
+            skip,
+            server: super::session::mount::server(self).ok(),
+            path: self.path_variable.as_ref().and_then(fixed),
+            interrupts: Some(interrupt::hear),
+        }
+    }
+
+    /// Warns of hooks that failed where they could refuse nothing.
+    pub(super) fn tell_notices(&mut self) {
+        for Notice(error) in self.ops.notices.drain(..) {
+            self.ui.warn(&error.to_string());
+            for line in error.details() {
+                self.ui.warn(&format!("  {line}"));
+            }
+        }
     }
 }
 

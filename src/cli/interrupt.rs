@@ -2,13 +2,18 @@
 //! is run for somebody, the signals are the command's, and what was mounted for it is unmounted when it has ended.
 
 use std::fs;
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::pipe;
 use signal_hook::{SigId, flag, low_level};
+
+use crate::ops::hooks::Interrupts;
 
 use super::exit::Exit;
 use crate::ops::stop::Stop;
@@ -20,6 +25,52 @@ pub(super) fn outlive_limits() {
     let _best_effort = flag::register(SIGXFSZ, Arc::default());
 }
 
+/// Whether somebody else sees to it that the process ends.
+static ENDS_IN_ORDER: AtomicBool = AtomicBool::new(false);
+
+/// Hears of SIGINT and SIGTERM for as long as it is there; otherwise they end the process, as they always do.
+struct Heard {
+    socket: UnixStream,
+    is_idle: &'static AtomicBool,
+}
+
+impl Interrupts for Heard {
+    fn heard(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        self.is_idle.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Begins to hear of SIGINT and SIGTERM.
+pub(super) fn hear() -> io::Result<Box<dyn Interrupts>> {
+    static IDLE: OnceLock<(Arc<AtomicBool>, UnixStream)> = OnceLock::new();
+    let (idle, socket) = match IDLE.get() {
+        Some(ready) => ready,
+        None => {
+            let (reader, writer) = UnixStream::pair()?;
+            reader.set_nonblocking(true)?;
+            let idle = Arc::new(AtomicBool::new(true));
+            for signal in [SIGINT, SIGTERM] {
+                if !ENDS_IN_ORDER.load(Ordering::SeqCst) {
+                    flag::register_conditional_default(signal, Arc::clone(&idle))?;
+                }
+                pipe::register(signal, writer.try_clone()?)?;
+            }
+            IDLE.get_or_init(|| (idle, reader))
+        }
+    };
+    // What came before is over.
+    while (&*socket).read(&mut [0; 16]).is_ok_and(|count| count > 0) {}
+    let heard = Heard { socket: socket.try_clone()?, is_idle: idle };
+    idle.store(false, Ordering::SeqCst);
+    Ok(Box::new(heard))
+}
+
 /// A flag that becomes true with SIGINT or SIGTERM.
 pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
     Ok(flag_until()?.0)
@@ -28,6 +79,7 @@ pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
 /// As [`flag`], until that which comes with it is dropped.
 pub(super) fn flag_until() -> io::Result<(Arc<AtomicBool>, Until)> {
     let (stop, mut until) = (Arc::new(AtomicBool::new(false)), Until(Vec::new()));
+    ENDS_IN_ORDER.store(true, Ordering::SeqCst);
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag unset, and sets it.
         let shutdown = flag::register_conditional_shutdown(signal, Exit::INTERRUPTED.0.into(), Arc::clone(&stop))?;
@@ -51,6 +103,7 @@ impl Drop for Until {
 /// terminal sends SIGINT and SIGQUIT to the command itself. What the process was started to ignore stays ignored, by the
 /// command too.
 pub(super) fn pass_on() -> io::Result<PassOn> {
+    ENDS_IN_ORDER.store(true, Ordering::SeqCst);
     let ignored = ignored();
     let own = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     let mut signals = Signals::new(own)?;

@@ -23,6 +23,7 @@ mod event;
 mod exit;
 mod fsmonitor;
 mod health;
+mod hook;
 mod inside;
 mod interrupt;
 mod keep;
@@ -101,6 +102,7 @@ commands! {
         Commit(commit::Args),
         Approval(approval::Args),
         Policy(policy::Args),
+        Hook(hook::Args),
         Annotation(annotation::Args),
         Restore(checkpoint::restore::Args),
         Fork(session::fork::Args),
@@ -179,6 +181,9 @@ struct Global {
     /// Act under this name
     #[arg(long = "as", global = true, value_name = "NAME")]
     actor: Option<String>,
+    /// Leave hooks out, as far as the policy lets you
+    #[arg(long, global = true)]
+    no_hooks: bool,
     /// The current session, whatever the working directory and AETHER_SESSION say
     #[arg(short = 's', long = "session", id = "current-session", global = true, value_name = "SESSION")]
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
@@ -239,7 +244,11 @@ fn run(env: &Env, args: &[OsString], cli: Cli) -> Exit {
         Ok(cx) => (cx.ui.clone(), Ok(cx)),
         Err(error) => (Ui::new(context::plain_options(env, &cli.global)), Err(error)),
     };
-    let result = cx.and_then(|mut cx| cli.command.run(&mut cx));
+    let result = cx.and_then(|mut cx| {
+        let result = cli.command.run(&mut cx);
+        cx.tell_notices();
+        result
+    });
     result.unwrap_or_else(|error| error.report(&ui))
 }
 

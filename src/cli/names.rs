@@ -20,6 +20,11 @@ pub(super) fn sessions() -> Vec<CompletionCandidate> {
     candidates(ObjectType::Session)
 }
 
+/// Names of hooks, for the shell.
+pub(super) fn hooks() -> Vec<CompletionCandidate> {
+    ops::hooks::all().map(|(name, ..)| CompletionCandidate::new(name)).collect()
+}
+
 /// Names of sources, for the shell.
 pub(super) fn sources() -> Vec<CompletionCandidate> {
     candidates(ObjectType::Source)

@@ -45,6 +45,11 @@ pub const KEYS: &[Key] = &[
         about: "days for which `store gc` keeps the history that `event list` shows; 0: for good",
     },
     Key {
+        name: "hooks.timeout_s",
+        default: "600",
+        about: "seconds that a hook may take, at least 1; then it is killed, and what it was asked about is refused",
+    },
+    Key {
         name: "gc.live_percent",
         default: "60",
         about: "a pack of which less than this is in use is rewritten by `store gc`, in per cent",

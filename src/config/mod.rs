@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use env::Env;
 pub use keys::{KEYS, Key};
@@ -196,6 +197,8 @@ pub struct Config {
     pub gc_live_percent: u8,
     /// How long things are kept.
     pub retention: Retention,
+    /// How long a hook may take.
+    pub hooks_timeout: Duration,
     /// The user's shell: `SHELL`, else `/bin/sh`.
     pub shell: OsString,
 }
@@ -236,6 +239,7 @@ impl Config {
                 auto_daily: number(setting("retention.auto_daily"), 1_000_000)?,
                 events_days: number(setting("retention.events_days"), 36_500)?,
             },
+            hooks_timeout: Duration::from_secs(number(setting("hooks.timeout_s"), 86_400)?.max(1)),
             shell: env.get("SHELL").filter(|shell| !shell.is_empty()).map_or_else(|| "/bin/sh".into(), Into::into),
             paths,
             settings,

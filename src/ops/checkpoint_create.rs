@@ -13,6 +13,7 @@ use crate::store::Hold;
 
 use super::changes::{Scope, changes};
 use super::error::Result;
+use super::hooks::{self, Occasion, Transition};
 use super::live::{self, LiveError};
 use super::run_summary::Summary;
 use super::session_mount::{live_mount, run_dir};
@@ -62,9 +63,15 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Option<(Session, Check
     }
     let (name, message) = (request.name.clone(), request.message.clone());
     let totals = totals(cx, sealed.root)?;
+    let details = json!({ "name": name, "message": message });
+    let passed = hooks::before(cx, Occasion::at(Transition::Checkpoint, &session, sealed.root, details))?;
     let kind = CheckpointKind::Manual;
     let new = NewCheckpoint { root: sealed.root, totals, name, message, kind, reason: None };
     let checkpoint = record(cx, &session, &new)?;
+    let details = json!({
+        "checkpoint": checkpoint.id, "number": checkpoint.number, "name": new.name, "message": new.message,
+    });
+    passed.done_with(cx, details);
     Ok(Some((session, checkpoint)))
 }
 

@@ -14,6 +14,7 @@ use crate::model::{BytePath, RootId};
 use super::changes::{Change, Scope, changes, visible};
 use super::checkpoint_create::{LOOKS, PATIENCE, automatic_with, record_automatic};
 use super::error::Result;
+use super::hooks::{self, Occasion, Transition};
 use super::live::{LiveError, Outcome, SessionView, order};
 use super::names::resolve_checkpoint;
 use super::session_archive::refuse_archived;
@@ -68,7 +69,13 @@ impl Planned {
 pub fn run(cx: &mut Context, request: &Request) -> Result<Restored> {
     let (session, checkpoint) = resolve(cx, &request.checkpoint)?;
     let paths = tree_paths(cx, &session, &request.paths)?;
+    refuse_archived(&session)?;
+    cx.catalog()?.view().refuse_frozen(&session)?;
+    let named: Vec<String> = paths.iter().map(|path| path.as_path().display().to_string()).collect();
+    let details = json!({ "checkpoint": checkpoint.id, "number": checkpoint.number, "paths": named });
+    let passed = hooks::before(cx, Occasion::at(Transition::Restore, &session, checkpoint.root, details))?;
     let (before, changed) = to_root(cx, &session, checkpoint.root, &paths, "restore")?;
+    passed.done(cx);
     Ok(Restored { session, checkpoint, before, changed })
 }
 

@@ -1,5 +1,7 @@
 //! Committing: the tracked changes of a session become something that stays.
 
+use serde_json::json;
+
 use crate::catalog::{Commit, NewCommit, Session};
 use crate::model::{ChangeSetHash, RootId};
 
@@ -7,6 +9,7 @@ use super::Context;
 use super::annotation;
 use super::error::Result;
 use super::gate::{self, Action, Pass, Work};
+use super::hooks::{self, Occasion, Transition};
 use super::outcome::{self, Outcome, OutcomeError, message};
 use super::session_changes::Compared;
 
@@ -91,6 +94,15 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<(Commit, Draft)> {
         author: draft.author.clone(),
         notes: annotation::to_carry(cx, &session, draft.root)?,
     };
+    let details = json!({
+        "message": new.message,
+        "author": new.author,
+        "change_set": new.change_set.to_string(),
+        "changed": new.changed,
+        "amends": new.amends,
+    });
+    let occasion = Occasion::at(Transition::Commit, &session, draft.outcome.state, details.clone());
+    let passed = hooks::before(cx, occasion)?;
     let id = cx.write(|tx| {
         draft.pass.confirm(tx.view())?;
         let now = tx.view().session(&session.id)?;
@@ -100,6 +112,9 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<(Commit, Draft)> {
         }
         Ok(tx.create_commit(&now, &new)?)
     })?;
+    let mut details = details;
+    details["commit"] = json!(id);
+    passed.done_with(cx, details);
     Ok((cx.catalog()?.view().commit(&id)?, draft))
 }
 

@@ -12,7 +12,7 @@ use crate::store::{Store, StoreOptions};
 
 use super::error::Result;
 use super::live::{self, OpenSession};
-use super::{Error, blank, mounts};
+use super::{Error, blank, hooks, mounts};
 
 /// The surroundings of one command.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub struct Context {
     pub now_ns: i64,
     /// Random bytes for new ids and names.
     pub seed: [u8; 32],
+    /// How hooks are run.
+    pub hooks: hooks::Setup,
+    /// Hooks that failed where they could refuse nothing.
+    pub notices: Vec<hooks::Notice>,
     catalog: Option<Catalog>,
     store: Option<Store>,
 }
@@ -53,6 +57,8 @@ impl Context {
             via: None,
             now_ns,
             seed,
+            hooks: hooks::Setup::default(),
+            notices: Vec::new(),
             catalog: None,
             store: None,
         }

@@ -11,6 +11,7 @@ use crate::{catalog, config};
 use super::coordination::CoordinationError;
 use super::diff_tool::DiffToolError;
 use super::hints;
+use super::hooks::HookError;
 use super::import::ImportError;
 use super::live::LiveError;
 use super::materialize::PlainError;
@@ -64,6 +65,9 @@ pub enum Error {
     /// A gate, an approval or a policy is against it.
     #[error(transparent)]
     Review(#[from] ReviewError),
+    /// A hook keeps it from happening.
+    #[error(transparent)]
+    Hook(Box<HookError>),
     /// A command is not run.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -329,6 +333,7 @@ impl Error {
             Self::Backup(error) => error.kind(),
             Self::Merge(error) => error.kind(),
             Self::Review(error) => error.kind(),
+            Self::Hook(error) => error.kind(),
             Self::Coordination(error) => error.kind(),
             Self::Outcome(error) => error.kind(),
             Self::Store(error) => store_kind(error),
@@ -359,6 +364,7 @@ impl Error {
             Self::Backup(error) => error.code(),
             Self::Merge(error) => error.code(),
             Self::Review(error) => error.code(),
+            Self::Hook(error) => error.code(),
             Self::Coordination(error) => error.code(),
             Self::Outcome(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -403,6 +409,7 @@ impl Error {
     pub fn details(&self) -> Vec<String> {
         match self {
             Self::Review(error) => error.details(),
+            Self::Hook(error) => error.details(),
             Self::Import(ImportError::Unreadable { files }) => files.iter().map(ToString::to_string).collect(),
             _ => Vec::new(),
         }
@@ -465,6 +472,7 @@ impl Error {
             Self::Backup(error) => error.hints(),
             Self::Merge(error) => error.hints(),
             Self::Review(error) => error.hints(),
+            Self::Hook(error) => error.hints(),
             Self::Coordination(error) => error.hints(),
             Self::Outcome(error) => error.hints(),
             Self::NotMounted { name } => vec![format!("`aether session mount {name}` mounts it")],
@@ -474,6 +482,12 @@ impl Error {
             Self::Io { source, .. } => hints::of_io(source).map(Into::into).into_iter().collect(),
             other => hints::plain(other),
         }
+    }
+}
+
+impl From<HookError> for Error {
+    fn from(error: HookError) -> Self {
+        Self::Hook(Box::new(error))
     }
 }
 

@@ -36,6 +36,7 @@ pub mod gate;
 pub mod git;
 pub mod health;
 mod hints;
+pub mod hooks;
 pub mod import;
 pub mod inside;
 pub mod live;

@@ -7,8 +7,7 @@ use crate::catalog::{Checkpoint, CheckpointKind, Session, Status};
 use crate::config::Retention;
 
 use super::error::Result;
-use super::gate::{self, Action, Work};
-use super::{Context, session_archive};
+use super::{Context, session_archive, session_delete};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 const HOUR_NS: i64 = DAY_NS / 24;
@@ -48,14 +47,8 @@ pub fn apply(cx: &mut Context, rules: &Retention) -> Result<Applied> {
         }
     }
     for session in due.trash {
-        match gate::pass(cx, Action::Delete, Work::present(&session, None)) {
-            Ok(pass) => {
-                cx.write(|tx| {
-                    pass.confirm(tx.view())?;
-                    Ok(tx.delete_session(&tx.view().session(&session.id)?)?)
-                })?;
-                applied.trashed.push(session.name);
-            }
+        match session_delete::to_trash(cx, &session) {
+            Ok(()) => applied.trashed.push(session.name),
             Err(error) => applied.busy.push((session.name, error.to_string())),
         }
     }

@@ -155,7 +155,7 @@ fn unmount(cx: &mut Context, session_id: &str, told: &mut dyn FnMut(&str)) -> Re
     }
     match result {
         Ok(_) | Err(Error::NotMounted { .. }) => Ok(()),
-        Err(error) if error.code() == "busy" => {
+        Err(error) if error.code() == "busy" || matches!(error, Error::Hook(_)) => {
             told(&format!("{error}; it stays mounted"));
             Ok(())
         }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::catalog::{Session, SourceKind};
 use crate::model::{BytePath, ChangeKind};
 
@@ -9,6 +11,7 @@ use super::apply::{self, Applied, ApplyError, To};
 use super::changes::Change;
 use super::error::Result;
 use super::gate::{self, Action, Work};
+use super::hooks::{self, Occasion, Transition};
 use super::lock;
 use super::outcome::Outcome;
 use super::{Context, mounts};
@@ -52,7 +55,11 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Report> {
     let wanted: Vec<Change> =
         outcome.compared.changes.iter().filter(|change| is_wanted(change, &request.paths)).cloned().collect();
     pass.confirm(cx.catalog()?.view())?;
+    let mut passed = None;
     if !request.dry_run {
+        let details = json!({ "dir": target.to_string_lossy(), "change_set": outcome.change_set.to_string() });
+        passed = Some(hooks::before(cx, Occasion::at(Transition::Apply, &session, outcome.state, details))?);
+        pass.confirm(cx.catalog()?.view())?;
         let (actor, now, source) = (cx.actor.clone(), cx.now_ns, session.base.source.as_deref());
         lock::check(cx.catalog()?.view(), source, &actor, now, &lock::paths_of(&wanted))?;
     }
@@ -63,6 +70,11 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Report> {
         let change_set = outcome.change_set.to_string();
         let counts = (applied.done.len() as u64, applied.conflicts.len() as u64);
         cx.write(|tx| Ok(tx.applied(&session, &target, &change_set, counts)?))?;
+    }
+    if let Some(passed) = passed {
+        let (done, conflicts) = (applied.done.len(), applied.conflicts.len());
+        let details = json!({ "dir": target.to_string_lossy(), "written": done, "conflicts": conflicts });
+        passed.done_with(cx, details);
     }
     Ok(Report { session, target, applied, is_dry: request.dry_run })
 }

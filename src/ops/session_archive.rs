@@ -1,8 +1,11 @@
 //! Putting a session away, and taking it back: archived, it is a frozen tree and a row, without live files.
 
+use serde_json::json;
+
 use crate::catalog::{Session, Status};
 
 use super::error::Result;
+use super::hooks::{self, Occasion, Transition};
 use super::session_list::{SessionInfo, show};
 use super::session_mount::{live_mount, run_dir};
 use super::session_unmount::{self, Way};
@@ -15,6 +18,7 @@ use super::{Context, Error, session_status};
 pub fn archive(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let session = cx.resolve_session(key)?;
     if session.status != Status::Archived {
+        let passed = hooks::before(cx, Occasion::of(Transition::Archive, &session, json!({})))?;
         if live_mount(cx, &run_dir(cx)?, &session.id)?.is_some() {
             session_unmount::run(cx, Some(session.id.as_ref()), Way::Plain)?;
         }
@@ -24,6 +28,7 @@ pub fn archive(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
                 Ok(tx.set_session_status(&session, Status::Archived)?)
             })
         })?;
+        passed.done(cx);
     }
     show(cx, Some(&session.id))
 }
@@ -48,6 +53,9 @@ pub(super) fn put_away(cx: &mut Context, id: &str, commit: impl FnOnce(&mut Cont
 /// It is not there.
 pub fn activate(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let session = cx.resolve_session(key)?;
+    let is_archived = session.status == Status::Archived;
+    let passed = is_archived.then(|| hooks::before(cx, Occasion::of(Transition::Activate, &session, json!({}))));
+    let passed = passed.transpose()?;
     let now = cx.now_ns;
     cx.write(|tx| {
         let session = tx.view().session(&session.id)?;
@@ -59,6 +67,9 @@ pub fn activate(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
         }
         Ok(())
     })?;
+    if let Some(passed) = passed {
+        passed.done(cx);
+    }
     show(cx, Some(&session.id))
 }
 

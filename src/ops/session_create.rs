@@ -1,8 +1,11 @@
 //! Making a session: one row in the catalog, whatever the size of the tree.
 
-use crate::catalog::{Base, Commit, ObjectType};
+use serde_json::json;
+
+use crate::catalog::{Base, Commit, ObjectType, View};
 
 use super::error::Result;
+use super::hooks::{self, Occasion, State, Transition};
 use super::session_list::SessionInfo;
 use super::{Context, names};
 
@@ -32,20 +35,14 @@ pub struct With {
 /// The source is not there, has no revision yet, or the name is wrong or taken.
 pub fn run(cx: &mut Context, name: Option<&str>, from: &From, with: &With) -> Result<SessionInfo> {
     let seed = cx.seed;
-    let id = cx.write(|tx| {
-        let commit = match from {
-            From::Commit(key) => Some(tx.view().commit(key)?),
-            From::Empty | From::Source(_) => None,
-        };
-        let base = match from {
-            From::Commit(_) => commit.as_ref().map(base_of).unwrap_or_default(),
-            From::Empty => Base::default(),
-            From::Source(text) => {
-                let (source, revision) = names::resolve_revision(tx.view(), text)?;
-                let root = Some(revision.root);
-                Base { root, onto: root, source: Some(source.id), revision: Some(revision.number) }
-            }
-        };
+    let (seen, _) = stand(cx.catalog()?.view(), from)?;
+    if let Some(name) = name {
+        cx.catalog()?.view().check_free(ObjectType::Session, name)?;
+    }
+    let passed = hooks::before(cx, occasion(&seen, name))?;
+    let (id, base) = cx.write(|tx| {
+        let (base, commit) = stand(tx.view(), from)?;
+        passed.confirm(base == seen, name.unwrap_or("(new)"))?;
         let name = match name {
             Some(name) => name.to_owned(),
             None => names::free_session_name(tx.view(), &seed)?,
@@ -58,9 +55,38 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From, with: &With) -> Re
         if with.expires_ns.is_some() {
             tx.set_session_expiry(&tx.view().session(&id)?, with.expires_ns)?;
         }
-        Ok(id)
+        Ok((id, base))
     })?;
-    super::session_list::show(cx, Some(&id))
+    let info = super::session_list::show(cx, Some(&id))?;
+    let session = Some((info.session.id.clone(), info.session.name.clone()));
+    passed.done_as(cx, Occasion { session, ..occasion(&base, Some(&info.session.name)) });
+    Ok(info)
+}
+
+/// What a session is to stand on, and the commit that it begins with.
+fn stand(view: View<'_>, from: &From) -> Result<(Base, Option<Commit>)> {
+    Ok(match from {
+        From::Empty => (Base::default(), None),
+        From::Commit(key) => {
+            let commit = view.commit(key)?;
+            (base_of(&commit), Some(commit))
+        }
+        From::Source(text) => {
+            let (source, revision) = names::resolve_revision(view, text)?;
+            let root = Some(revision.root);
+            (Base { root, onto: root, source: Some(source.id), revision: Some(revision.number) }, None)
+        }
+    })
+}
+
+fn occasion(base: &Base, name: Option<&str>) -> Occasion {
+    Occasion {
+        transition: Transition::Create,
+        session: None,
+        source: base.source.clone(),
+        state: base.root.map_or(State::Nothing, State::Tree),
+        details: json!({ "name": name, "revision": base.revision }),
+    }
 }
 
 /// What a session stands on that begins with a commit.

@@ -1,9 +1,12 @@
 //! Deleting a session.
 
+use serde_json::json;
+
 use crate::catalog::Session;
 
 use super::error::Result;
 use super::gate::{self, Action, Work};
+use super::hooks::{self, Occasion, Transition};
 use super::live::{self, LiveError};
 use super::session_list::{SessionInfo, show};
 use super::session_mount::{live_mount, run_dir};
@@ -22,14 +25,24 @@ pub fn run(cx: &mut Context, key: &str, lose_changes: bool) -> Result<SessionInf
     if !lose_changes && session_status::has_changes(cx, &info.session)? && !is_committed(cx, &info.session)? {
         return Err(Error::HasChanges { name: info.session.name });
     }
-    let pass = gate::pass(cx, Action::Delete, Work::present(&info.session, None))?;
-    let _nobody_mounts_it = unmounted(cx, &info.session)?;
+    to_trash(cx, &info.session)?;
+    Ok(info)
+}
+
+/// Moves a session to the trash that nothing but a rule, somebody's word or a hook can keep from it.
+///
+/// # Errors
+/// What [`gate::pass`] and [`hooks::before`] say.
+pub(super) fn to_trash(cx: &mut Context, session: &Session) -> Result<()> {
+    let pass = gate::pass(cx, Action::Delete, Work::present(session, None))?;
+    let passed = hooks::before(cx, Occasion::of(Transition::Delete, session, json!({})))?;
+    let _nobody_mounts_it = unmounted(cx, session)?;
     cx.write(|tx| {
         pass.confirm(tx.view())?;
-        let session = tx.view().session(&info.session.id)?;
-        Ok(tx.delete_session(&session)?)
+        Ok(tx.delete_session(&tx.view().session(&session.id)?)?)
     })?;
-    Ok(info)
+    passed.done(cx);
+    Ok(())
 }
 
 /// The lock of a session that is not mounted: nobody mounts it until it is dropped, and finds it in the trash then. Its files

@@ -3,12 +3,15 @@
 //! A fork stands on the sealed tree of its parent, so it is a row in the catalog, whatever the size of the tree. What it
 //! is compared with is what its parent is compared with: it brings all that its parent would bring.
 
+use serde_json::json;
+
 use crate::catalog::{Base, Commit, ObjectType, Parent, Session, View};
 use crate::model::RootId;
 use crate::store::Hold;
 
 use super::checkpoint_create::seal_session;
 use super::error::Result;
+use super::hooks::{self, Occasion, Transition};
 use super::outcome::OutcomeError;
 use super::session_list::{SessionInfo, show};
 use super::{Context, Error, names, session_create, tags};
@@ -49,6 +52,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
     let given = request.tags.iter().map(|text| tags::parse(text)).collect::<Result<Vec<_>>>()?;
     loop {
         let start = start(cx, request)?;
+        let passed = hooks::before(cx, occasion(&start, None))?;
         let made = cx.write(|tx| {
             let parent = tx.view().session(&start.parent.id)?;
             let is_present = start.checkpoint.is_none() && start.commit.is_none();
@@ -78,9 +82,18 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Vec<SessionInfo>> {
         })?;
         // The session was put on another tree in between, and nothing kept the one that was read: look again.
         if let Some(made) = made {
-            return made.iter().map(|id| show(cx, Some(id))).collect();
+            let forks = made.iter().map(|id| show(cx, Some(id))).collect::<Result<Vec<_>>>()?;
+            passed.done_for_each(cx, forks.iter().map(|fork| occasion(&start, Some(&fork.session))));
+            return Ok(forks);
         }
     }
+}
+
+/// What hooks are told: of the parent before, of each fork afterwards.
+fn occasion(start: &Start, fork: Option<&Session>) -> Occasion {
+    let parent = &start.parent;
+    let details = json!({ "parent": { "id": parent.id, "name": parent.name }, "checkpoint": start.checkpoint });
+    Occasion::at(Transition::Fork, fork.unwrap_or(parent), start.root, details)
 }
 
 fn start(cx: &mut Context, request: &Request) -> Result<Start> {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::Catalog;
+use serde_json::json;
+
+use crate::catalog::{Catalog, Session};
 use crate::daemon::{
     self, Announce, Doing, Failure, MemoryLimits, MountRecord, MountState, Opening, Ready, Roles, RunDir, ServeSpec,
     Turn,
@@ -18,6 +20,7 @@ use crate::model::RootId;
 use crate::store::StoreOptions;
 
 use super::error::Result;
+use super::hooks::{self, Occasion, Passed, Setup, State, Transition};
 use super::live::{LiveError, Rows, SessionBase, What, open_store, open_workspace};
 use super::names::{self, Named};
 use super::{Context, Error, blank, session_archive};
@@ -82,10 +85,67 @@ pub fn options(lists: &[String]) -> Result<MountOptions> {
 /// # Errors
 /// The session or revision is not there, is mounted, or cannot be served; the directory cannot be mounted on.
 pub fn run(cx: &mut Context, request: &Request, server: &Server) -> Result<Mount> {
+    let about = announced(cx, request)?;
     let (spec, name, turn) = prepare(cx, request, server)?;
     let ready = daemon::spawn(&server.exe, &["serve"], &spec, READY_LIMIT).inspect_err(|_| take_back(&spec))?;
     drop(turn);
-    Ok(mount(&spec, name, &ready))
+    let made = mount(&spec, name, &ready);
+    if let Some((session, passed)) = about {
+        passed.done_as(cx, mounted(&session, &made));
+    }
+    Ok(made)
+}
+
+/// Tells hooks that a session is to be mounted. A frozen tree is looked at, and nothing happens to it.
+fn announced(cx: &mut Context, request: &Request) -> Result<Option<(Session, Passed)>> {
+    if request.at.is_some() {
+        return Ok(None);
+    }
+    let session = cx.resolve_session(request.session.as_deref())?;
+    if !hooks::any(cx, Transition::Mount, session.base.source.as_deref())? {
+        return Ok(None);
+    }
+    // What can be refused without them is.
+    session_archive::refuse_archived(&session)?;
+    refuse_second(cx, &run_dir(cx)?, &session.id, &session.name)?;
+    let details = json!({ "read_only": request.options.read_only });
+    let passed = hooks::before(cx, Occasion::of(Transition::Mount, &session, details))?;
+    Ok(Some((session, passed)))
+}
+
+fn mounted(session: &Session, mount: &Mount) -> Occasion {
+    let details = json!({ "mount": mount.mount_point.to_string_lossy(), "read_only": mount.read_only });
+    Occasion { state: State::Dir(mount.mount_point.clone()), ..Occasion::of(Transition::Mount, session, details) }
+}
+
+/// Mounts a frozen tree read-only on a directory of our own, for somebody to look at. The caller holds the tree, and takes
+/// the mount away.
+///
+/// # Errors
+/// It cannot be served or mounted.
+pub(super) fn mount_view(cx: &Context, (root, tag): (RootId, &str), dir: &Path, server: &Server) -> Result<()> {
+    let run = run_dir(cx)?;
+    let what = What::Tree { root: root.0.to_hex() };
+    let spec = ServeSpec {
+        log: log_file(cx, tag)?,
+        tag: tag.to_owned(),
+        what: serde_json::to_value(what).map_err(|error| Failure::new("spec", error.to_string()))?,
+        data_dir: cx.paths.data.clone(),
+        run_dir: run.path().to_owned(),
+        mount_point: dir.to_owned(),
+        created_mount_point: true,
+        options: MountOptions { read_only: true, ..MountOptions::default() },
+        threads: server.threads,
+        log_level: server.log_level.clone(),
+    };
+    Ok(daemon::spawn(&server.exe, &["serve"], &spec, READY_LIMIT).map(drop)?)
+}
+
+/// The log of a mount process, in a directory that is there.
+fn log_file(cx: &Context, tag: &str) -> Result<PathBuf> {
+    let dir = cx.paths.data.join("log");
+    DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(at(&dir))?;
+    Ok(dir.join(format!("{tag}.log")))
 }
 
 /// Mounts and serves in this process until the mount is gone; `told` hears of it once the mount answers.
@@ -98,11 +158,20 @@ pub fn run_here(
     server: &Server,
     told: impl FnOnce(&Mount) + Send + 'static,
 ) -> Result<()> {
+    let about = announced(cx, request)?;
     let (spec, name, turn) = prepare(cx, request, server)?;
     let shown = spec.clone();
+    // What runs afterwards uses the mount, which this thread serves.
+    let mut own = Context::new(cx.paths.clone(), cx.actor.clone(), cx.command.clone(), cx.now_ns, cx.seed);
+    own.hooks = Setup { interrupts: None, ..cx.hooks.clone() };
     let announce = Announce::Call(Box::new(move |ready| {
         drop(turn);
-        told(&mount(&shown, name, ready));
+        let made = mount(&shown, name, ready);
+        told(&made);
+        if let Some((session, passed)) = about {
+            let hooks = move || passed.done_as(&mut own, mounted(&session, &made));
+            let _without_them = std::thread::Builder::new().name("hooks".into()).spawn(hooks);
+        }
     }));
     let memory = store_options(server.cache_bytes);
     let open = |spec: &ServeSpec, opening: Opening| open_workspace(spec, opening, memory, ROWS);
@@ -208,10 +277,8 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
     };
     let place = mount_point(cx, request, &run, &name)?;
     let what = serde_json::to_value(what).map_err(|error| Failure::new("spec", error.to_string()))?;
-    let log_dir = cx.paths.data.join("log");
-    DirBuilder::new().recursive(true).mode(0o700).create(&log_dir).map_err(at(&log_dir))?;
     let spec = ServeSpec {
-        log: log_dir.join(format!("{tag}.log")),
+        log: log_file(cx, &tag)?,
         tag,
         what,
         data_dir: cx.paths.data.clone(),

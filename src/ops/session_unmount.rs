@@ -5,10 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::daemon::{self, MountRecord, MountState, RunDir};
 use crate::fuse::How;
 
 use super::error::Result;
+use super::hooks::{self, Occasion, Passed, Transition};
 use super::session_mount::{frozen_tag, is_own, run_dir};
 use super::{Context, Error, names};
 
@@ -39,7 +42,7 @@ pub enum Way {
 pub fn run(cx: &mut Context, key: Option<&OsStr>, way: Way) -> Result<Vec<PathBuf>> {
     let run = run_dir(cx)?;
     let found = find(cx, &run, key)?;
-    let places = found.into_iter().map(|found| unmount(&run, found, way)).collect::<Result<_>>()?;
+    let places = found.into_iter().map(|found| tell_and_unmount(cx, &run, found, way)).collect::<Result<_>>()?;
     daemon::clean_stale(&run)?;
     Ok(places)
 }
@@ -51,9 +54,40 @@ pub fn run(cx: &mut Context, key: Option<&OsStr>, way: Way) -> Result<Vec<PathBu
 pub fn run_all(cx: &mut Context, way: Way) -> Result<Vec<PathBuf>> {
     let run = run_dir(cx)?;
     let ours = daemon::mounts(&run)?.into_iter().filter(|(record, _)| record.data_dir == cx.paths.data);
-    let results: Vec<Result<PathBuf>> = ours.map(|found| unmount(&run, found, way)).collect();
+    let ours: Vec<_> = ours.collect();
+    let results: Vec<_> = ours.into_iter().map(|found| tell_and_unmount(cx, &run, found, way)).collect();
     daemon::clean_stale(&run)?;
     results.into_iter().collect()
+}
+
+fn tell_and_unmount(cx: &mut Context, run: &RunDir, found: (MountRecord, MountState), way: Way) -> Result<PathBuf> {
+    let passed = announced(cx, run, &found, way)?;
+    let place = unmount(run, found, way)?;
+    if let Some(passed) = passed {
+        passed.done(cx);
+    }
+    Ok(place)
+}
+
+/// Tells hooks that a session is to be unmounted, if it can be waited for them.
+fn announced(
+    cx: &mut Context,
+    run: &RunDir,
+    (record, state): &(MountRecord, MountState),
+    way: Way,
+) -> Result<Option<Passed>> {
+    if way != Way::Plain || *state != MountState::Live || !record.tag.starts_with("s-") || !is_own(cx, record) {
+        return Ok(None);
+    }
+    // Without a catalog it can be unmounted all the same.
+    let session = cx.catalog().ok().and_then(|catalog| catalog.view().session_even_deleted(&record.tag).ok()).flatten();
+    let Some(session) = session else { return Ok(None) };
+    let has_any = hooks::any(cx, Transition::Unmount, session.base.source.as_deref())?;
+    if !has_any || daemon::is_hung(run, record, ANSWER_LIMIT) {
+        return Ok(None);
+    }
+    let details = json!({ "mount": record.mount_point.to_string_lossy() });
+    hooks::before(cx, Occasion::of(Transition::Unmount, &session, details)).map(Some)
 }
 
 fn unmount(run: &RunDir, (record, state): (MountRecord, MountState), way: Way) -> Result<PathBuf> {

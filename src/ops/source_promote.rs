@@ -1,11 +1,14 @@
 //! Promoting: what came of a session becomes the newest revision of its source, if nothing newer is in between.
 
+use serde_json::json;
+
 use crate::catalog::{NewRevision, Revision, Source};
 use crate::model::RootId;
 
 use super::Context;
 use super::error::Result;
 use super::gate::{self, Action, Pass, Work};
+use super::hooks::{self, Occasion, State, Transition};
 use super::lock;
 use super::names::Named;
 use super::outcome::{self, Outcome, OutcomeError};
@@ -41,6 +44,10 @@ struct Candidate {
     source: Option<String>,
     revision: Option<u64>,
     root: RootId,
+    /// What hooks see: of a session all that it holds.
+    seen: RootId,
+    /// The session that it comes from, by id and name.
+    session: Option<(String, String)>,
     pass: Pass,
     /// Keeps the tree until the row is there.
     _outcome: Option<Outcome>,
@@ -71,8 +78,9 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Promoted> {
             origin_version: base.origin_version.clone(),
         };
         let paths = lock::paths_between(cx, base.root, candidate.root)?;
+        let passed = hooks::before(cx, occasion(&source, &candidate, None))?;
         let (actor, now) = (cx.actor.clone(), cx.now_ns);
-        cx.write(|tx| {
+        let number = cx.write(|tx| {
             candidate.pass.confirm(tx.view())?;
             lock::check(tx.view(), Some(&source.id), &actor, now, &paths)?;
             let newest = tx.view().revision(&source, None)?.number;
@@ -80,10 +88,22 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Promoted> {
                 return Err(behind(&candidate, &source, newest));
             }
             let number = tx.create_revision(&source.id, &new)?;
-            Ok(tx.promoted(&source.id, number, &candidate.id)?)
+            tx.promoted(&source.id, number, &candidate.id)?;
+            Ok(number)
         })?;
+        passed.done_as(cx, occasion(&source, &candidate, Some(number)));
     }
     Ok(Promoted { info: show(cx, &source.id)?, from: candidate.name, changed })
+}
+
+fn occasion(source: &Source, candidate: &Candidate, revision: Option<u64>) -> Occasion {
+    Occasion {
+        transition: Transition::Promote,
+        session: candidate.session.clone(),
+        source: Some(source.id.clone()),
+        state: State::Tree(candidate.seen),
+        details: json!({ "from": candidate.id, "name": candidate.name, "revision": revision }),
+    }
 }
 
 fn candidate(cx: &mut Context, named: &Named, request: &Request) -> Result<Candidate> {
@@ -98,6 +118,8 @@ fn candidate(cx: &mut Context, named: &Named, request: &Request) -> Result<Candi
                 source: session.base.source.clone(),
                 revision: session.base.revision,
                 root,
+                seen: outcome.state,
+                session: Some((session.id.clone(), session.name.clone())),
                 pass,
                 _outcome: Some(outcome),
             })
@@ -109,6 +131,8 @@ fn candidate(cx: &mut Context, named: &Named, request: &Request) -> Result<Candi
             source: commit.source.clone(),
             revision: commit.revision,
             root: commit.root,
+            seen: commit.root,
+            session: Some((commit.session.clone(), commit.session_name.clone())),
             pass: gate::pass(cx, Action::Promote, Work::committed(commit))?,
             _outcome: None,
         }),

@@ -1,6 +1,8 @@
 //! Approvals and policies by the library: whatever is done in whatever order, no gated action passes without the grants
 //! that it needs, at the content that they were given for.
 
+mod hooks;
+
 use std::collections::BTreeSet;
 
 use aether::catalog::{Base, ImportSettings, NewSource, SourceKind, Verdict};

@@ -16,7 +16,7 @@ use crate::ui::view::PolicyView;
 
 The file is TOML:
 
-    [actions.commit]          # or merge, promote, apply, delete, or a word of your own
+    [actions.commit]          # or merge, promote, apply, export, materialize, delete, or a word of your own
     grants = 2                # by so many actors
     own = false               # and not by the one who asked
     from = ["ann", "bob"]     # only these count
@@ -35,6 +35,9 @@ The file is TOML:
     changed_files = 100
     deleted_files = 10
     changed_bytes = 1000000
+
+    [hooks]
+    skip = "human"            # who may leave hooks out: anybody, human (by the config), nobody
 
     [signatures]              # as in ssh-keygen(1), ALLOWED SIGNERS
     allowed_signers = """

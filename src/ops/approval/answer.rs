@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use crate::catalog::{Answer, Approval, ApprovalState, Tx, Verdict};
 use crate::ops::error::Result;
 use crate::ops::gate::{Action, Content, Facts, Lack, Question, applicable, judge, policy_of};
+use crate::ops::hooks::{self, Transition};
 use crate::ops::policy::{Granting, Policy};
 use crate::ops::{Context, freeze};
 
-use super::{ApprovalError, lapse, release, sign};
+use super::{ApprovalError, lapse, occasion, release, sign};
 
 /// What is answered.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ pub fn answer(cx: &mut Context, reply: &Reply) -> Result<Approval> {
         _ => None,
     };
     let given = given(cx, reply, &asked, policy.as_ref())?;
+    let passed = hooks::before(cx, occasion(Transition::ApprovalDecided, &asked))?;
     cx.write(|tx| {
         let approval = tx.view().approval(&asked.id)?;
         refuse_decided(&approval)?;
@@ -57,7 +59,9 @@ pub fn answer(cx: &mut Context, reply: &Reply) -> Result<Approval> {
     if asked.freezes {
         freeze::tell(cx, &asked.session)?;
     }
-    Ok(cx.catalog()?.view().approval(&asked.id)?)
+    let answered = cx.catalog()?.view().approval(&asked.id)?;
+    passed.done_as(cx, occasion(Transition::ApprovalDecided, &answered));
+    Ok(answered)
 }
 
 fn refuse_decided(approval: &Approval) -> Result<()> {

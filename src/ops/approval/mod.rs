@@ -11,9 +11,12 @@ mod request;
 mod sign;
 mod wait;
 
+use serde_json::json;
+
 use crate::catalog::{Session, Status, Tx};
 
 use super::error::Result;
+use super::hooks::{Occasion, State, Transition};
 use super::{Context, freeze};
 
 pub use crate::catalog::{Answer, Approval, ApprovalFilter, ApprovalState, Verdict};
@@ -46,6 +49,23 @@ pub fn find(cx: &mut Context, key: &str) -> Result<Approval> {
             let candidates = pending.iter().map(|found| format!("{} ({})", found.id, found.action)).collect();
             Err(ApprovalError::SeveralAsked { session: session.name, candidates }.into())
         }
+    }
+}
+
+/// What hooks are told of an approval.
+fn occasion(transition: Transition, approval: &Approval) -> Occasion {
+    Occasion {
+        transition,
+        session: Some((approval.session.clone(), approval.session_name.clone())),
+        source: approval.source.clone(),
+        state: State::Tree(approval.root),
+        details: json!({
+            "approval": approval.id,
+            "action": approval.action,
+            "state": approval.state.word(),
+            "asked_by": approval.actor,
+            "reason": approval.reason,
+        }),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Asking.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::catalog::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Session, Status, Tx, Verdict};
 use crate::ops::error::Result;
 use crate::ops::gate::{Action, Content, GateError, Question, Work, applicable, policy_of};
+use crate::ops::hooks::{self, Occasion, Transition};
 use crate::ops::session_archive::refuse_archived;
 use crate::ops::{Context, freeze};
 
-use super::{ApprovalError, awaited, lapse};
+use super::{ApprovalError, awaited, lapse, occasion};
 
 /// The word of the action that a review is.
 pub const REVIEW: &str = "review";
@@ -49,6 +50,7 @@ pub fn request(cx: &mut Context, request: &Request) -> Result<Approval> {
     if session.status == Status::Conflict {
         return Err(GateError::InConflict { action: Action::from_word(word), name: session.name }.into());
     }
+    let passed = hooks::before(cx, Occasion::of(Transition::ApprovalRequested, &session, json!({})))?;
     if request.freeze {
         // From here on programs change nothing, so that what is asked about is what is there.
         freeze::order(cx, &session.id, true)?;
@@ -58,7 +60,9 @@ pub fn request(cx: &mut Context, request: &Request) -> Result<Approval> {
         // It failed, or a mount came in between.
         freeze::tell(cx, &session.id)?;
     }
-    asked
+    let asked = asked?;
+    passed.done_as(cx, occasion(Transition::ApprovalRequested, &asked));
+    Ok(asked)
 }
 
 fn ask(cx: &mut Context, session: &Session, request: &Request, details: Option<Value>) -> Result<Approval> {

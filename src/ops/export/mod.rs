@@ -8,12 +8,15 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::catalog::{Commit, Session};
 use crate::model::RootId;
 
 use super::changes::PatchError;
 use super::error::Result;
-use super::gate::{self, Action, Work};
+use super::gate::{self, Action, Pass, Work};
+use super::hooks::{self, Occasion, State, Transition};
 use super::live::LiveError;
 use super::names::Named;
 use super::outcome::{Outcome, OutcomeError, message};
@@ -52,7 +55,9 @@ pub struct Exported {
 struct Export {
     /// What it is called.
     name: String,
-    session: String,
+    /// The session that it was done in, by id and name.
+    owner: (String, String),
+    passes: [Pass; 2],
     source: Option<String>,
     revision: Option<u64>,
     root: RootId,
@@ -77,6 +82,16 @@ pub fn run(cx: &mut Context, from: Option<&str>, form: &Form, out: &mut dyn Writ
         Named::Commit(commit) => of_commit(cx, commit)?,
         other => return Err(OutcomeError::NoOutcome { text: other.name() }.into()),
     };
+    let details = json!({ "form": form.word(), "from": work.name });
+    let occasion = Occasion {
+        transition: Transition::Export,
+        session: Some(work.owner.clone()),
+        source: work.source.clone(),
+        state: State::Tree(work.root),
+        details: details.clone(),
+    };
+    let passed = hooks::before(cx, occasion)?;
+    work.passes.iter().try_for_each(|pass| pass.confirm(cx.catalog()?.view()))?;
     let mut exported = Exported { from: work.name.clone(), git: None, left_out: Vec::new() };
     match form {
         Form::Tar { all } => {
@@ -98,20 +113,33 @@ pub fn run(cx: &mut Context, from: Option<&str>, form: &Form, out: &mut dyn Writ
         }
     }
     out.flush().map_err(|source| Error::Io { path: "(output)".into(), source })?;
-    let word = match form {
-        Form::Tar { .. } => "tar",
-        Form::Patch => "patch",
-        Form::Git(_) => "git",
-    };
     let id = exported.git.as_ref().map(|made| made.id.clone());
-    cx.write(|tx| Ok(tx.exported(&work.session, &work.name, word, id.as_deref())?))?;
+    cx.write(|tx| Ok(tx.exported(&work.owner.0, &work.name, form.word(), id.as_deref())?))?;
+    let mut details = details;
+    details["git_commit"] = json!(id);
+    passed.done_with(cx, details);
     Ok(exported)
+}
+
+impl Form {
+    /// The stable word for it.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Tar { .. } => "tar",
+            Self::Patch => "patch",
+            Self::Git(_) => "git",
+        }
+    }
+}
+
+/// What is exported leaves aether as what is applied does, and a policy can say more of it.
+fn pass(cx: &mut Context, work: Work) -> Result<[Pass; 2]> {
+    Ok([gate::pass(cx, Action::Apply, work.clone())?, gate::pass(cx, Action::Export, work)?])
 }
 
 fn of_session(cx: &mut Context, session: &Session) -> Result<Export> {
     let outcome = Outcome::of(cx, session.clone())?;
-    let pass = gate::pass(cx, Action::Apply, Work::present(session, Some(outcome.state)))?;
-    pass.confirm(cx.catalog()?.view())?;
+    let passes = pass(cx, Work::present(session, Some(outcome.state)))?;
     let chain = cx.catalog()?.view().commit_chain(session.head_commit.as_deref())?;
     // What its last commit says, as long as nothing came since.
     let said = chain.into_iter().next().filter(|commit| commit.change_set == outcome.change_set);
@@ -119,7 +147,8 @@ fn of_session(cx: &mut Context, session: &Session) -> Result<Export> {
     let tracked = scope(cx, false, session.base.source.as_deref())?;
     Ok(Export {
         name: session.name.clone(),
-        session: session.id.clone(),
+        owner: (session.id.clone(), session.name.clone()),
+        passes,
         source: session.base.source.clone(),
         revision: session.base.revision,
         root: outcome.state,
@@ -130,8 +159,7 @@ fn of_session(cx: &mut Context, session: &Session) -> Result<Export> {
 }
 
 fn of_commit(cx: &mut Context, commit: &Commit) -> Result<Export> {
-    let pass = gate::pass(cx, Action::Apply, Work::committed(commit))?;
-    pass.confirm(cx.catalog()?.view())?;
+    let passes = pass(cx, Work::committed(commit))?;
     let base = match commit.base {
         Some(base) => base,
         None => blank::root(cx.store()?, commit.created_ns)?,
@@ -140,7 +168,8 @@ fn of_commit(cx: &mut Context, commit: &Commit) -> Result<Export> {
     let sides = (StateView::frozen(cx, base)?, StateView::frozen(cx, commit.root)?);
     Ok(Export {
         name: commit.id.clone(),
-        session: commit.session.clone(),
+        owner: (commit.session.clone(), commit.session_name.clone()),
+        passes,
         source: commit.source.clone(),
         revision: commit.revision,
         root: commit.root,

@@ -33,13 +33,18 @@ pub enum Action {
     Apply,
     /// The session is deleted.
     Delete,
+    /// It is written as an archive, a patch or a commit of git; it has to be let apply, too.
+    Export,
+    /// Its tree is written to a plain directory, to be worked in.
+    Materialize,
     /// Something that somebody else does, under a word of their own.
     Own(String),
 }
 
 impl Action {
     /// Those that this program does itself.
-    pub const BUILT_IN: [Self; 5] = [Self::Commit, Self::Merge, Self::Promote, Self::Apply, Self::Delete];
+    pub const BUILT_IN: [Self; 7] =
+        [Self::Commit, Self::Merge, Self::Promote, Self::Apply, Self::Delete, Self::Export, Self::Materialize];
 
     /// The stable word for it.
     #[must_use]
@@ -50,6 +55,8 @@ impl Action {
             Self::Promote => "promote",
             Self::Apply => "apply",
             Self::Delete => "delete",
+            Self::Export => "export",
+            Self::Materialize => "materialize",
             Self::Own(word) => word,
         }
     }
@@ -231,7 +238,7 @@ mod tests {
         for status in Status::ALL {
             catalog.write::<_, Error>(&act, |tx| Ok(tx.set_session_status(&fix, status)?)).unwrap();
             for action in Action::BUILT_IN.into_iter().chain([Action::from_word("deploy")]) {
-                let takes_work = !matches!(action, Action::Delete | Action::Own(_));
+                let takes_work = matches!(action, Action::Commit | Action::Merge | Action::Promote | Action::Apply);
                 let expected = match status {
                     Status::Conflict if takes_work => Some(Kind::Conflict),
                     Status::Review if takes_work => Some(Kind::Refused),

@@ -22,7 +22,7 @@ pub use fetch::{Address, remote_commit};
 pub use import::{GitOptions, ImportedGit, import};
 
 /// Variables that name a repository or parts of one (`git rev-parse --local-env-vars`).
-const LOCAL_VARIABLES: &[&str] = &[
+pub(super) const LOCAL_VARIABLES: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -84,6 +84,28 @@ pub fn head_of(dir: &Path) -> Option<String> {
     Repository::open(dir).ok()?.resolve("HEAD").ok()
 }
 
+/// Where git looks for the hooks of the repository that has a directory, and the directories that are this repository's.
+/// Nothing of it is run; its configuration is asked.
+///
+/// # Errors
+/// [`ImportError::Git`] when there is none, or git does not trust its owner.
+pub fn hooks_dir(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), ImportError> {
+    let ask = |what: &[&str]| {
+        let mut command = Command::new("git");
+        for name in LOCAL_VARIABLES {
+            command.env_remove(name);
+        }
+        command.env("LC_ALL", "C").stdin(Stdio::null()).arg("-C").arg(path).arg("rev-parse").args(what);
+        let output = run("rev-parse", command)?;
+        Ok::<_, ImportError>(path.join(os(output.stdout.trim_ascii_end())))
+    };
+    let own = ask(&["--git-common-dir"])?;
+    // A bare one has no other.
+    let top = ask(&["--show-toplevel"]).ok();
+    let inside = top.into_iter().chain([own]).filter_map(|dir| dir.canonicalize().ok());
+    Ok((ask(&["--git-path", "hooks"])?, inside.collect()))
+}
+
 /// Whether a directory is a repository without a working directory.
 #[must_use]
 pub fn is_bare(dir: &Path) -> bool {
@@ -110,7 +132,6 @@ fn git(dir: Option<&Path>) -> Command {
     command
 }
 
-/// Runs a command to its end.
 /// Makes a setting in a configuration file, which is replaced as a whole.
 ///
 /// # Errors
@@ -121,6 +142,7 @@ pub fn set_config(file: &Path, key: &str, value: &str) -> Result<(), ImportError
     run("config", command).map(drop)
 }
 
+/// Runs a command to its end.
 fn run(what: &str, mut command: Command) -> Result<Output, ImportError> {
     let output = command.output().map_err(|error| cannot_run(what, &error))?;
     match output.status.success() {

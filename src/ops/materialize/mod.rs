@@ -12,14 +12,19 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{CWD, syncfs};
+use serde_json::json;
 
 use crate::catalog::{Materialization, Session, SourceKind};
 use crate::model::{RootId, Totals};
+use crate::store::Hold;
 
 use super::checkpoint_create::seal_session;
 use super::error::Result;
+use super::gate::{self, Action, Work};
+use super::hooks::{self, Occasion, Transition};
 use super::live::LiveError;
 use super::source_import::Watch;
 use super::{Context, Error};
@@ -55,6 +60,9 @@ pub fn run(cx: &mut Context, session: Option<&str>, dir: &Path, watch: Watch<'_>
     let root_id = seal_session(cx, &session)?.root;
     let store = cx.store()?.clone();
     let root = store.root(root_id).map_err(LiveError::from)?;
+    let pass = gate::pass(cx, Action::Materialize, Work::present(&session, Some(root_id)))?;
+    let details = json!({ "dir": dir.to_string_lossy() });
+    let passed = hooks::before(cx, Occasion::at(Transition::Materialize, &session, root_id, details))?;
     let reflinks = reflinks(cx, &session, &store);
 
     let stage = Stage::new(&dir)?;
@@ -65,13 +73,30 @@ pub fn run(cx: &mut Context, session: Option<&str>, dir: &Path, watch: Watch<'_>
     let footprint = writer.put_root(&footprint)?;
     let (cloned, left_out) = (tree.cloned(), tree.left_out);
     writer.finish()?;
+    pass.confirm(cx.catalog()?.view())?;
     stage.take_place(&dir)?;
 
     let made = Materialization { session: session.id.clone(), dir: dir.clone(), root: root_id, footprint };
     let known = cx.catalog()?.view().materialized_dirs(&session.id)?;
     let gone: Vec<PathBuf> = known.into_iter().filter(|dir| !dir.is_dir()).collect();
     cx.write(|tx| Ok(tx.put_materialization(&made, &gone)?))?;
+    passed.done(cx);
     Ok(Materialized { session, dir, totals: root.totals, cloned, left_out })
+}
+
+/// Writes a frozen tree to a directory that is there and empty, for somebody to look at. The caller holds the tree.
+///
+/// # Errors
+/// It cannot be read, or written.
+pub(super) fn write_view(cx: &mut Context, hold: &Hold, root: RootId, dir: &Path) -> Result<()> {
+    let store = cx.store()?.clone();
+    let root = store.root(root).map_err(LiveError::from)?;
+    let cancel = AtomicBool::new(false);
+    let watch = Watch { progress: &(), cancel: &cancel };
+    let writer = hold.writer()?;
+    TreeWriter::new(&store, &writer, None, watch, dir)?.write(&root)?;
+    // What it found out about the files is for nobody.
+    Ok(writer.finish().map(drop)?)
 }
 
 /// The absolute path of a place where a directory can be made.
@@ -152,7 +177,7 @@ impl Drop for Stage {
 }
 
 /// Removes a tree, with directories in it that cannot be written.
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     if !fs::symlink_metadata(path)?.is_dir() {
         return fs::remove_file(path);

@@ -8,6 +8,8 @@ mod lineage;
 mod resolve;
 mod trees;
 
+use serde_json::json;
+
 use crate::catalog::{ConflictRow, MergedFrom, NewMerge, Session, StoodOn, Tx};
 use crate::model::merge::{ConflictStyle, Labels, Merged, Options, Placed, Three, merge};
 use crate::model::{Body, BytePath, RootId, Timestamp};
@@ -17,6 +19,7 @@ use crate::store::{Hold, Store, StoreError};
 use super::checkpoint_create::seal_session;
 use super::error::Result;
 use super::gate::{self, Action, Pass, Work};
+use super::hooks::{self, HookError, Occasion, Passed, Phase, Transition};
 use super::live::LiveError;
 use super::names::{self, Named};
 use super::session_archive::refuse_archived;
@@ -129,20 +132,80 @@ fn bring_in(cx: &mut Context, into: Session, from: &Named, mut way: Way) -> Resu
     refuse_archived(&into)?;
     cx.catalog()?.view().refuse_frozen(&into)?;
     way.pass = pass(cx, from, theirs)?;
+    let mut ahead = Ahead::look(cx, &hold, &into, (from, theirs), &way)?;
     let held = Held::take(cx, &into)?;
     let mut ours = held.seal(cx, &into)?;
     for _ in 0..ATTEMPTS {
         let (base, merged) = compute(cx, &into, from, (ours, theirs), &way)?;
         let built = build(cx, &hold, &into, from, Merging { base, ours, theirs, merged }, &way)?;
+        if let Some(ahead) = &ahead {
+            ahead.confirm(hold.store(), built.as_ref(), &into)?;
+        }
         // A program may have written meanwhile, if it is mounted. Elsewhere it does not matter.
         let present = held.seal(cx, &into)?;
         let paths = built.as_ref().map_or(&[][..], |built| &built.paths);
         if is_same(hold.store(), (ours, present), paths)? {
-            return finish(cx, held, into, from, built, &way);
+            let report = finish(cx, held, into, from, built, &way)?;
+            if let Some(passed) = ahead.take().and_then(|ahead| ahead.passed) {
+                let details = json!({ "from": report.from, "conflicts": report.merged.conflicts.len() });
+                passed.done_as(cx, Occasion::of(way.transition(), &report.session, details));
+            }
+            return Ok(report);
         }
         ours = present;
     }
     Err(LiveError::InUse { id: into.id }.into())
+}
+
+impl Way {
+    fn transition(&self) -> Transition {
+        if self.is_update { Transition::Update } else { Transition::Merge }
+    }
+}
+
+/// What hooks saw of a merge, before anything was held.
+struct Ahead {
+    transition: Transition,
+    /// What it would make of the session; `None`: nothing else than it is.
+    target: Option<RootId>,
+    passed: Option<Passed>,
+}
+
+impl Ahead {
+    /// Merges for hooks to look at, if there are any.
+    fn look(
+        cx: &mut Context,
+        hold: &Hold,
+        into: &Session,
+        (from, theirs): (&Named, RootId),
+        way: &Way,
+    ) -> Result<Option<Self>> {
+        let transition = way.transition();
+        if !hooks::any(cx, transition, into.base.source.as_deref())? {
+            return Ok(None);
+        }
+        let ours = seal_session(cx, into)?.root;
+        let (base, merged) = compute(cx, into, from, (ours, theirs), way)?;
+        let details = json!({ "from": from.name(), "conflicts": merged.conflicts.len() });
+        let built = build(cx, hold, into, from, Merging { base, ours, theirs, merged }, way)?;
+        let target = built.map(|built| built.target);
+        let before = |target| hooks::before(cx, Occasion::at(transition, into, target, details));
+        Ok(Some(Self { transition, target, passed: target.map(before).transpose()? }))
+    }
+
+    /// Refuses a merge that is not the one that was looked at.
+    fn confirm(&self, store: &Store, built: Option<&Built>, into: &Session) -> Result<()> {
+        let Some(built) = built else { return Ok(()) };
+        match (&self.passed, self.target) {
+            (Some(passed), Some(seen)) => {
+                passed.confirm(is_same(store, (seen, built.target), &built.paths)?, &into.name)
+            }
+            _ => {
+                let hook = self.transition.hook(Phase::Before).unwrap_or_default();
+                Err(HookError::Overtaken { hook, name: into.name.clone() }.into())
+            }
+        }
+    }
 }
 
 /// Asks whether the work may go into another session.

@@ -31,6 +31,25 @@ struct Written {
     paths: BTreeMap<String, WrittenPath>,
     limits: Limits,
     signatures: Signatures,
+    hooks: WrittenHooks,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenHooks {
+    skip: Option<String>,
+}
+
+/// Who may leave hooks out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Skip {
+    /// Whoever acts.
+    #[default]
+    Anybody,
+    /// Actors of whom the config says that they are human.
+    Human,
+    /// None.
+    Nobody,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -116,6 +135,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Whose signatures count.
     pub signatures: Signatures,
+    /// Who may leave hooks out.
+    pub skip: Skip,
 }
 
 impl Policy {
@@ -138,11 +159,21 @@ impl Policy {
             .into_iter()
             .map(|(glob, path)| path.read(&glob).map_err(|why| wrong(format!("paths.\"{glob}\""), why)));
         let (limits, signatures) = (written.limits, written.signatures);
+        let skip = match written.hooks.skip.as_deref() {
+            None | Some("anybody") => Skip::Anybody,
+            Some("human") => Skip::Human,
+            Some("nobody") => Skip::Nobody,
+            Some(other) => {
+                let why = format!("`{other}` is not `anybody`, `human` or `nobody`");
+                return Err(wrong("hooks.skip".into(), why));
+            }
+        };
         Ok(Self {
             actions: actions.collect::<Result<_, _>>()?,
             paths: paths.collect::<Result<_, _>>()?,
             limits,
             signatures,
+            skip,
         })
     }
 }
@@ -206,6 +237,7 @@ mod tests {
             ("[actions.commit]\nhealth_max_age = \"1d\"", "actions.commit.health_max_age"),
             ("[actions.commit]\ngrants = \"two\"", "grants"),
             ("[paths.\"a[\"]\ngrants = 1", "a["),
+            ("[hooks]\nskip = \"agent\"", "hooks.skip"),
             ("[actions.commit\n", "line 1"),
         ] {
             let error = Policy::parse(text, "web.toml").unwrap_err().to_string();
