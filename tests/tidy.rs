@@ -241,3 +241,34 @@ fn modules_are_named_after_what_they_hold() {
             .collect::<Vec<_>>(),
     );
 }
+
+#[test]
+fn whatever_happens_to_a_session_asks_its_hooks_first() {
+    const HAPPENS: &[&str] = &[
+        ".create_session(",
+        ".delete_session(",
+        ".create_checkpoint_with(",
+        ".create_commit(",
+        ".create_merge(",
+        ".promoted(",
+        ".applied(",
+        ".exported(",
+        ".put_materialization(",
+        "Status::Archived)?)",
+        "gate::pass(",
+    ];
+    let mut found = Vec::new();
+    let mut seen = 0;
+    for source in sources().iter().filter(|source| source.module == "ops") {
+        let has = |text: &str| source.lines.iter().filter_map(|line| code(line)).any(|line| line.contains(text));
+        let asks = has("hooks::before(");
+        for what in HAPPENS.iter().filter(|what| has(what)) {
+            seen += 1;
+            if !asks {
+                found.push(format!("{}: `{what}…)` without `hooks::before`", source.path.display()));
+            }
+        }
+    }
+    assert!(seen >= HAPPENS.len(), "what makes it happen has other names now");
+    report(&found);
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Act, BusLimits, Catalog, Session, Tx};
+use crate::catalog::{Act, BusLimits, Catalog, Session, Status, Tx};
 use crate::config::Paths;
 use crate::disk::{Disk, RealDisk};
 use crate::model::RootId;
@@ -12,7 +12,7 @@ use crate::store::{Store, StoreOptions};
 
 use super::error::Result;
 use super::live::{self, OpenSession};
-use super::{Error, blank, hooks, mounts};
+use super::{Error, approval, blank, hooks, mounts};
 
 /// The surroundings of one command.
 #[derive(Debug)]
@@ -204,7 +204,13 @@ impl Context {
             Some(key) if key != "@" => key.to_owned(),
             _ => self.current_session()?,
         };
-        Ok(self.catalog()?.view().session(&key)?)
+        let session = self.catalog()?.view().session(&key)?;
+        if matches!(session.status, Status::Review | Status::PendingApproval) {
+            // What nobody decided in time holds nobody up any more, whoever looks next.
+            approval::lapse(self)?;
+            return Ok(self.catalog()?.view().session(&session.id)?);
+        }
+        Ok(session)
     }
 
     /// The current session, for a text that begins with `@` and so speaks of it.

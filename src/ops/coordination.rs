@@ -64,6 +64,9 @@ pub enum CoordinationError {
         /// What for.
         message: String,
     },
+    /// Somebody holds a lock, and did not let go of it in time.
+    #[error("{0}, and its holder did not let go of it in time")]
+    StillLocked(Box<Self>),
     /// No lock has this token any more.
     #[error("no lock has the token `{token}`: it was released or broken, or it has expired")]
     LockLost {
@@ -122,6 +125,7 @@ impl CoordinationError {
             Self::NoEntry { .. } | Self::NotLocked { .. } => Kind::NotFound,
             Self::Stale { .. } | Self::LockLost { .. } => Kind::Conflict,
             Self::Locked { .. } => Kind::Refused,
+            Self::StillLocked(_) => Kind::Busy,
         }
     }
 
@@ -135,6 +139,7 @@ impl CoordinationError {
             Self::Stale { .. } => "stale",
             Self::BadLine { .. } => "bad-line",
             Self::Locked { .. } => "locked",
+            Self::StillLocked(_) => "still-locked",
             Self::LockLost { .. } => "lock-lost",
             Self::NotLocked { .. } => "not-locked",
             Self::NoSource { .. } => "no-source",
@@ -156,6 +161,7 @@ impl CoordinationError {
             Self::Locked { .. } => {
                 vec!["`aether lock list` lists the locks; `aether lock break` takes one away".into()]
             }
+            Self::StillLocked(locked) => locked.hints(),
             Self::LockLost { .. } => vec!["`aether lock acquire` takes a new one".into()],
             Self::NotLocked { .. } => vec!["`aether lock list` lists the locks".into()],
             Self::NoResult => vec!["say `pass` or `fail`, or give `--file` or `--exit-code`".into()],

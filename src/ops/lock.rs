@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 use crate::catalog::{Lock, NewLock, Session, Source, View};
 use crate::model::{BytePath, ChangeKind, PathPattern, RootId};
@@ -15,6 +16,7 @@ use super::coordination::{CoordinationError, check_text};
 use super::error::Result;
 use super::live::LiveError;
 use super::states::StateView;
+use super::wake::Wakes;
 use super::{Context, Error};
 
 /// The longest pattern in bytes.
@@ -80,6 +82,36 @@ pub fn acquire(cx: &mut Context, request: &Request) -> Result<LockInfo> {
         })?)
     })?;
     Ok(LockInfo { lock, source: source.name, session: Some(session.name) })
+}
+
+/// As [`acquire`], but waits for those who hold what is in the way, for as long as `limit` if that is given. Sleeps until the
+/// catalog changes, or a lease runs out.
+///
+/// # Errors
+/// [`CoordinationError::StillLocked`], or as [`acquire`].
+pub fn acquire_within(cx: &mut Context, request: &Request, limit: Option<Duration>) -> Result<LockInfo> {
+    let data_dir = cx.paths.data.clone();
+    let (_, source) = shared(cx, request.session.as_deref())?;
+    // Watched before the first look, so that nothing falls between the two.
+    let mut wakes = Wakes::watch(&data_dir)?;
+    let (began, begun_ns) = (Instant::now(), cx.now_ns);
+    loop {
+        let locked = match acquire(cx, request) {
+            Err(Error::Coordination(locked @ CoordinationError::Locked { .. })) => locked,
+            other => return other,
+        };
+        let left = limit.map(|limit| limit.saturating_sub(began.elapsed()));
+        if left == Some(Duration::ZERO) {
+            return Err(CoordinationError::StillLocked(Box::new(locked)).into());
+        }
+        let now = cx.now_ns;
+        let held = cx.catalog()?.view().locks(Some(&source.id), now)?;
+        let soonest = held.iter().map(|lock| lock.expires_ns).min();
+        let until_expiry = soonest.map(|expires| expires.saturating_sub(now).max(0).unsigned_abs());
+        wakes.wait(left.into_iter().chain(until_expiry.map(Duration::from_nanos)).min());
+        let passed = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        cx.now_ns = begun_ns.saturating_add(passed);
+    }
 }
 
 /// Moves the end of a lease to `ttl_ns` from now.

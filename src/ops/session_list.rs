@@ -10,7 +10,7 @@ pub use crate::daemon::MountState;
 
 use super::error::Result;
 use super::session_mount::run_dir;
-use super::{Context, mounts};
+use super::{Context, approval, mounts};
 
 /// A session and what is known about it without opening it.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ pub struct Lineage {
 /// # Errors
 /// What the catalog says.
 pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
+    approval::lapse(cx)?;
     let view = cx.catalog()?.view();
     let mut tags = view.all_tags()?;
     let mounted = mounts::table()?;

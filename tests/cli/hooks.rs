@@ -74,13 +74,12 @@ fn hooks_of_a_source_run_after_those_for_all_and_only_for_its_sessions() {
 fn a_hook_can_call_aether_and_hooks_that_call_each_other_come_to_an_end() {
     let world = World::with_web();
     let calls = "aether status && aether checkpoint create @ -q && aether tag set $AETHER_SESSION_NAME by=hook &&
-        aether session fork $AETHER_SESSION_NAME -q && aether store gc -q; test $? = 6 || test $? = 0";
+        aether session fork $AETHER_SESSION_NAME -q";
     hook(&world, "pre-apply", calls);
     fs::create_dir(world.path("out")).unwrap();
     let ended = world.run(["session", "apply", "fix-login", "--to", "out"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(world.json(["checkpoint", "list", "fix-login"]).len(), 1);
-    hook(&world, "post-tag", "exit 1");
     hook(&world, "post-checkpoint", "aether checkpoint create @ -q");
     let ended = world.run(["checkpoint", "create", "fix-login"]);
     assert_eq!(ended.code, 0, "{ended:?}");

@@ -155,3 +155,19 @@ fn a_lock_is_not_undone() {
     assert!(undone["command"].as_str().unwrap().starts_with("session create"), "{undone}");
     assert_eq!(world.ok(["lock", "list", "-q"]), "/**/*.js\n");
 }
+
+#[test]
+fn whoever_waits_for_a_lock_gets_it_when_it_is_let_go_of_or_runs_out() {
+    let world = World::with_web();
+    let token = world.ok(["-s", "fix-login", "lock", "acquire", "index.html", "-q"]);
+    let waiting = ["-s", "fix-login", "lock", "acquire", "index.html", "--ttl", "1s", "-q", "--wait"];
+    assert_eq!(world.run(waiting.iter().chain(&["100ms"])).code, 6);
+    let began = std::time::Instant::now();
+    let child = world.aether(waiting).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    world.ok(["lock", "release", token.trim_end()]);
+    assert!(child.wait_with_output().unwrap().status.success());
+    // That one ends by itself.
+    world.ok(waiting);
+    assert!(began.elapsed() < std::time::Duration::from_secs(60));
+}

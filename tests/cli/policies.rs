@@ -171,3 +171,11 @@ fn a_policy_is_kept_as_it_was_written_and_a_wrong_one_is_not_taken() {
     assert_eq!(world.run(["policy", "show", "web"]).code, 3);
     assert_eq!(world.run(["policy", "unset", "web"]).code, 3);
 }
+
+#[test]
+fn a_review_is_among_what_is_missing() {
+    let Some(ref world) = world() else { return };
+    world.ok(["session", "review", "fix-login"]);
+    assert_eq!(missing(world, "merge"), ["in-review"]);
+    assert!(missing(world, "delete").is_empty());
+}

@@ -248,6 +248,26 @@ fn answer(scene: &mut Scene, expected: &mut Expected, actor: usize, verdict: Ver
     }
 }
 
+#[test]
+fn what_nobody_decides_in_time_holds_nobody_up_whoever_looks_next() {
+    let mut scene = Scene::new();
+    let asked = Request {
+        session: Some("fix".into()),
+        action: "merge".into(),
+        expires_in_ns: Some(10_000_000),
+        freeze: true,
+        ..Request::default()
+    };
+    approval::request(&mut scene.cx, &asked).unwrap();
+    let frozen = scene.cx.resolve_session(Some("fix")).unwrap();
+    assert_eq!(frozen.status.word(), "pending-approval");
+    assert!(scene.cx.catalog().unwrap().view().refuse_frozen(&frozen).is_err());
+    scene.cx.now_ns += 10_000_000;
+    let free = scene.cx.resolve_session(Some("fix")).unwrap();
+    assert_eq!(free.status.word(), "active");
+    assert!(scene.cx.catalog().unwrap().view().refuse_frozen(&free).is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]

@@ -94,8 +94,11 @@ fn awaited(tx: &Tx<'_>, session: &Session) -> Result<Status> {
     })
 }
 
-/// Notes those that nobody decided in time.
-fn lapse(cx: &mut Context) -> Result<()> {
+/// Notes those that nobody decided in time: their sessions can be changed again.
+///
+/// # Errors
+/// What the catalog says, or a mount process cannot be reached.
+pub(super) fn lapse(cx: &mut Context) -> Result<()> {
     let now = cx.now_ns;
     if cx.catalog()?.view().due_approvals(now)?.is_empty() {
         return Ok(());

@@ -45,6 +45,16 @@ pub struct Question<'a> {
 /// Something that is missing, or in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
+    /// A merge left conflicts in the session.
+    InConflict {
+        /// Its name.
+        name: String,
+    },
+    /// Somebody looks at the session.
+    InReview {
+        /// Its name.
+        name: String,
+    },
     /// Somebody said no to this content.
     Denied {
         /// The approval.
@@ -101,6 +111,8 @@ pub enum Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::InConflict { .. } => f.write_str("the session has conflicts that are not resolved"),
+            Self::InReview { .. } => f.write_str("the session is in review"),
             Self::Denied { approval } => write!(f, "approval `{approval}` of this content was denied"),
             Self::Pending { approval } => write!(f, "approval `{approval}` of this content is pending"),
             Self::Grants { rule, needed, have, whose, .. } => {
@@ -124,6 +136,8 @@ impl Lack {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::InConflict { .. } => "in-conflict",
+            Self::InReview { .. } => "in-review",
             Self::Denied { .. } => "denied",
             Self::Pending { .. } => "approval-pending",
             Self::Grants { .. } => "needs-approval",
@@ -138,6 +152,8 @@ impl Lack {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::InConflict { name } => Some(format!("`aether conflict list {name}` lists them")),
+            Self::InReview { name } => Some(format!("`aether approval list --session {name}` shows the review")),
             Self::Denied { approval } => Some(format!("`aether approval show {approval}` shows why")),
             Self::Pending { approval } => Some(format!("`aether approval wait {approval}` waits for the decision")),
             Self::Grants { ask, .. } => Some(format!("`{ask}` asks for it")),

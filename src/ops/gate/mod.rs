@@ -222,6 +222,18 @@ impl Pass {
     }
 }
 
+/// What the status of a session has against an action on what it holds.
+#[must_use]
+pub fn status_lack(action: &Action, session: &Session) -> Option<Lack> {
+    let name = session.name.clone();
+    match session.status {
+        _ if !action.takes_work() => None,
+        Status::Conflict => Some(Lack::InConflict { name }),
+        Status::Review => Some(Lack::InReview { name }),
+        Status::Active | Status::PendingApproval | Status::Archived => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -213,9 +213,9 @@ if ! [ -x "$aether" ]; then
     exit 0
 fi
 unset AETHER_SESSION
-session=$("$aether" session show -q @ 2>/dev/null) || exit 0
-"$aether" checkpoint create "$session" --if-changed -q -m 'Before a git commit' >/dev/null || exit 1
-missing=$("$aether" policy check "$session" --action commit) || {{
+"$aether" session show @ >/dev/null 2>&1 || exit 0
+"$aether" checkpoint create @ --if-changed -q -m 'Before a git commit' >/dev/null || exit 1
+missing=$("$aether" policy check @ --action commit) || {{
     printf '%s\n' "$missing" >&2
     exit 1
 }}

@@ -3,7 +3,7 @@
 use crate::catalog::{Session, Source, View};
 use crate::ops::Context;
 use crate::ops::error::Result;
-use crate::ops::gate::{Action, Content, Lack, Question, Work, judge};
+use crate::ops::gate::{Action, Content, Lack, Question, Work, judge, status_lack};
 
 use super::{Policy, PolicyError};
 
@@ -74,7 +74,9 @@ pub fn check(cx: &mut Context, key: Option<&str>, action: Option<&str>) -> Resul
             facts: &facts,
             now_ns,
         };
-        Ok(Checked { lacks: judge(view, &question)?, action: word })
+        let mut lacks: Vec<Lack> = status_lack(&action, &session).into_iter().collect();
+        lacks.extend(judge(view, &question)?);
+        Ok(Checked { lacks, action: word })
     });
     let checked = checked.collect::<Result<_>>()?;
     Ok((session, checked))
