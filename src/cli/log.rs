@@ -11,10 +11,11 @@ use super::Run;
 use super::context::Cx;
 use super::exit::{Error, Exit};
 
-/// Show in which revisions and checkpoints a path changed
+/// Show in which revisions, checkpoints and commits a path changed
 ///
-/// The states are those that led to the current session, the newest first: the session as it is, its checkpoints, those
-/// of the sessions it was forked from, and the revisions of its source. Without a path, all in which anything changed.
+/// The states are those that led to the current session, the newest first: the session as it is, its checkpoints and
+/// commits, those of the sessions it was forked from, and the revisions of its source. Without a path, all in which
+/// anything changed. A commit is compared with the one before it; what is scratch is in no commit.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,7 @@
-//! When a path changed: the revisions and checkpoints in which it is not what it was before.
+//! When a path changed: the revisions, checkpoints and commits in which it is not what it was before.
+//!
+//! A commit is compared with the commit before it, or with what its session stood on: it has no scratch changes, so it is
+//! no state between two checkpoints.
 
 use crate::catalog::{Checkpoint, Session};
 use crate::model::{BytePath, ChangeKind};
@@ -8,6 +11,7 @@ use super::changes::{Change, Scope, changes};
 use super::error::Result;
 use super::live::LiveError;
 use super::names::Named;
+use super::session_changes;
 use super::states::StateView;
 use super::{Context, Error};
 
@@ -43,22 +47,66 @@ pub fn run(cx: &mut Context, session: Option<&str>, path: &BytePath) -> Result<V
     for state in states(cx, &session)? {
         let view = StateView::open(cx, &state)?;
         let entry = view.find(path, false)?.map(|(_, entry)| entry);
-        let change = match (before.as_ref().map(|(view, entry)| (view, entry.as_ref())), &entry) {
-            (None | Some((_, None)), Some(_)) => Some(PathChange::Added),
-            (Some((_, Some(_))), None) => Some(PathChange::Deleted),
-            (Some((old, Some(a))), Some(b)) => differs(old, a, &view, b, path)?.then_some(PathChange::Modified),
-            (None | Some((_, None)), None) => None,
-        };
-        if let Some(change) = change {
+        let old = before.as_ref().map(|(view, entry)| (view, entry.as_ref()));
+        if let Some(change) = change(old, (&view, entry.as_ref()), path)? {
             log.push(Entry { state, change });
         }
         before = Some((view, entry));
+    }
+    for commit in commits(cx, &session, path)? {
+        let is_before =
+            |entry: &Entry| created_ns(&entry.state).is_some_and(|made_ns| Some(made_ns) <= created_ns(&commit.state));
+        let at = log.iter().rposition(is_before).map_or(0, |last| last + 1);
+        log.insert(at, commit);
     }
     if log.is_empty() {
         return Err(Error::NoPath { state: session.name, path: path.clone() });
     }
     log.reverse();
     Ok(log)
+}
+
+/// How a path changed from one state to the next.
+fn change(
+    old: Option<(&StateView, Option<&SnapshotEntry>)>,
+    (view, entry): (&StateView, Option<&SnapshotEntry>),
+    path: &BytePath,
+) -> Result<Option<PathChange>> {
+    Ok(match (old, entry) {
+        (None | Some((_, None)), Some(_)) => Some(PathChange::Added),
+        (Some((_, Some(_))), None) => Some(PathChange::Deleted),
+        (Some((old, Some(a))), Some(b)) => differs(old, a, view, b, path)?.then_some(PathChange::Modified),
+        (None | Some((_, None)), None) => None,
+    })
+}
+
+/// The commits that led to a session's next one and in which the path changed, the oldest first.
+fn commits(cx: &mut Context, session: &Session, path: &BytePath) -> Result<Vec<Entry>> {
+    let chain = cx.catalog()?.view().commit_chain(session.head_commit.as_deref())?;
+    let mut found = Vec::new();
+    for commit in chain.into_iter().rev() {
+        let base = session_changes::base_of(cx, &commit, false)?;
+        if base == commit.root {
+            continue;
+        }
+        let (old, new) = (StateView::frozen(cx, base)?, StateView::frozen(cx, commit.root)?);
+        let at = |view: &StateView| Ok::<_, Error>(view.find(path, false)?.map(|(_, entry)| entry));
+        let (before, after) = (at(&old)?, at(&new)?);
+        if let Some(change) = change(Some((&old, before.as_ref())), (&new, after.as_ref()), path)? {
+            found.push(Entry { state: Named::Commit(commit), change });
+        }
+    }
+    Ok(found)
+}
+
+/// When a state was made; `None`: it is being made.
+fn created_ns(state: &Named) -> Option<i64> {
+    match state {
+        Named::Session(_) => None,
+        Named::Checkpoint(_, checkpoint) => Some(checkpoint.created_ns),
+        Named::Commit(commit) => Some(commit.created_ns),
+        Named::Revision(_, revision) => Some(revision.created_ns),
+    }
 }
 
 /// The states that led to a session's present one, the oldest first.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::{Checkpoint, Commit, Session};
-use crate::model::{BytePath, ChangeSetHash};
+use crate::model::{BytePath, ChangeSetHash, RootId};
 
 use super::changes::{Change, FileDiff, PatchError, Scope, Sides, change_set_hash, changes, patch, visible};
 use super::error::Result;
@@ -136,15 +136,20 @@ pub fn of_revisions(cx: &mut Context, a: &str, b: Option<&str>, request: &Reques
 /// # Errors
 /// The commit cannot be read.
 pub fn of_commit(cx: &mut Context, commit: &Commit, whole: bool, request: &Request) -> Result<Compared> {
+    let base = base_of(cx, commit, whole)?;
+    let scope = scope(cx, request.all, commit.source.as_deref())?;
+    let (old, new) = (StateView::frozen(cx, base)?, StateView::frozen(cx, commit.root)?);
+    Ok(compare(old.into(), new.into(), &scope, &request.paths)?.with(Named::Commit(commit.clone())))
+}
+
+/// What a commit is compared with: the one before it, or what its session stood on.
+pub(super) fn base_of(cx: &mut Context, commit: &Commit, whole: bool) -> Result<RootId> {
     let parent = match (&commit.parent, whole) {
         (Some(parent), false) => cx.catalog()?.view().commit_even_deleted(parent)?,
         _ => None,
     };
     let base = parent.map(|parent| parent.root).or(commit.base);
-    let base = base.map_or_else(|| blank::root(cx.store()?, commit.created_ns).map_err(Error::from), Ok)?;
-    let scope = scope(cx, request.all, commit.source.as_deref())?;
-    let (old, new) = (StateView::frozen(cx, base)?, StateView::frozen(cx, commit.root)?);
-    Ok(compare(old.into(), new.into(), &scope, &request.paths)?.with(Named::Commit(commit.clone())))
+    base.map_or_else(|| blank::root(cx.store()?, commit.created_ns).map_err(Error::from), Ok)
 }
 
 /// Compares a checkpoint with the one before it in its session, or with what the session began with.

@@ -277,3 +277,36 @@ fn nothing_is_committed_of_a_session_in_conflict() {
     world.ok(["-s", "fix-login", "conflict", "resolve", "lib/app.js", "--ours"]);
     world.ok(["commit", "fix-login", "-m", "Whole"]);
 }
+
+#[test]
+fn the_log_of_a_path_has_the_commits_that_changed_it() {
+    let world = World::with_web();
+    edit(&world, "fix-login", "echo 1 >>lib/app.js");
+    let first = commit(&world, &["fix-login", "-m", "first"]);
+    world.ok(["checkpoint", "fix-login", "-m", "begin"]);
+    edit(&world, "fix-login", "echo 2 >>index.html");
+    let second = commit(&world, &["fix-login", "-m", "second"]);
+    world.ok(["session", "fork", "fix-login", "fork"]);
+    edit(&world, "fork", "rm lib/app.js; echo 3 >>index.html");
+    let third = commit(&world, &["fork", "-m", "third"]);
+    let log = |session: &str, path: &str| -> Vec<String> {
+        let entries = world.json(["-s", session, "log", path]);
+        entries
+            .iter()
+            .map(|line| format!("{} {}", line["change"].as_str().unwrap(), line["state"].as_str().unwrap()))
+            .collect()
+    };
+    let of_commit = |id: &str, change: &str| format!("{change} {id}");
+    let app = log("fork", "lib/app.js");
+    let expected = [
+        "deleted fork".to_owned(),
+        of_commit(&third, "deleted"),
+        "modified fix-login@1".into(),
+        of_commit(&first, "modified"),
+        "added web@1".into(),
+    ];
+    assert_eq!(app, expected);
+    let index = log("fix-login", "index.html");
+    assert_eq!(index, ["modified fix-login".into(), of_commit(&second, "modified"), "added web@1".to_owned()]);
+    assert!(!index.iter().any(|line| line.contains(&first)));
+}
