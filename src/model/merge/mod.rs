@@ -26,7 +26,7 @@ mod text;
 mod tree;
 
 pub use conflict::{Conflict, ConflictKind, Version};
-pub use lines::is_binary;
+pub use lines::{is_binary, lines, numbered};
 pub use place::{Merged, Placed};
 pub use render::{ConflictStyle, Labels};
 pub use text::TextMerge;

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::DiffOp;
 
 use crate::catalog::Annotation;
+use crate::model::merge::lines;
 use crate::model::{BytePath, ChangeKind, ObjectId, RootId};
 use crate::ops::Context;
-use crate::ops::changes::{MAX_TEXT_BYTES, Scope, TreeView, changes, copy_content};
+use crate::ops::changes::{MAX_TEXT_BYTES, Scope, TreeView, changes, copy_content, operations};
 use crate::ops::error::Result;
 use crate::ops::live::LiveError;
 use crate::ops::states::StateView;
@@ -47,10 +48,6 @@ fn text(view: &dyn TreeView, entry: &SnapshotEntry) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     copy_content(view, entry, &mut bytes).map_err(AnnotationError::unreadable)?;
     Ok(Some(bytes))
-}
-
-fn lines(text: &[u8]) -> Vec<&[u8]> {
-    text.split_inclusive(|&byte| byte == b'\n').collect()
 }
 
 /// Where each of these notes is in a tree; `None`: what it was about is gone from there.
@@ -139,7 +136,7 @@ fn place(
 fn follow(old: &[&[u8]], new: &[&[u8]], (first, last): (u64, u64)) -> Option<(u64, u64)> {
     let wanted = first as usize - 1..last as usize;
     let mut kept: Option<(usize, usize)> = None;
-    for op in capture_diff_slices(Algorithm::Myers, old, new) {
+    for op in operations(old, new) {
         let DiffOp::Equal { old_index, new_index, len } = op else { continue };
         let (from, to) = (wanted.start.max(old_index), wanted.end.min(old_index + len));
         if from < to {

@@ -28,6 +28,7 @@ pub use content::copy_content;
 pub use hash::change_set_hash;
 pub use patch::{PatchError, Unsaid, git_mode, patch, quoted};
 pub use scope::Scope;
+pub(super) use text::operations;
 pub use text::{FileDiff, Hunk, Line, LineKind, MAX_TEXT_BYTES};
 pub use view::{Empty, Frozen, TreeView};
 pub use words::{Piece, words};

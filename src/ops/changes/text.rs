@@ -1,8 +1,10 @@
 //! How one file differs, by lines.
 
-use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
+use std::time::{Duration, Instant};
 
-use crate::model::merge::is_binary;
+use similar::{Algorithm, DiffOp, capture_diff_slices_deadline, group_diff_ops};
+
+use crate::model::merge::{is_binary, lines, numbered};
 use crate::model::{ChangeKind, Kind};
 use crate::overlay::{Error, SnapshotBody, SnapshotEntry};
 
@@ -11,6 +13,10 @@ use super::{Change, TreeView};
 
 /// The longest file that is compared by lines, in bytes.
 pub const MAX_TEXT_BYTES: u64 = 16 << 20;
+
+/// So long two texts are compared to tell their difference in few lines. Only long texts without any likeness, whose lines
+/// repeat, take longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lines of context around a difference.
 const CONTEXT_LINES: usize = 3;
@@ -99,8 +105,7 @@ impl FileDiff {
             return Self::Binary { old_bytes: old.len() as u64, new_bytes: new.len() as u64 };
         }
         let (old, new) = (lines(old), lines(new));
-        let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
-        let groups = group_diff_ops(ops, CONTEXT_LINES);
+        let groups = group_diff_ops(operations(&old, &new), CONTEXT_LINES);
         Self::Text(groups.iter().filter_map(|ops| hunk(ops, &old, &new)).collect())
     }
 
@@ -133,8 +138,15 @@ pub(super) fn is_shown(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Symlink)
 }
 
-fn lines(bytes: &[u8]) -> Vec<&[u8]> {
-    bytes.split_inclusive(|&byte| byte == b'\n').collect()
+/// How to make the new text of the old one. A better way is looked for as long as [`PATIENCE`] lasts: after that, what was
+/// not compared yet goes as a whole, and comes as a whole.
+pub(in crate::ops) fn operations(old: &[&[u8]], new: &[&[u8]]) -> Vec<DiffOp> {
+    operations_until(old, new, Instant::now() + PATIENCE)
+}
+
+fn operations_until(old: &[&[u8]], new: &[&[u8]], deadline: Instant) -> Vec<DiffOp> {
+    let (old, new) = numbered(old, new);
+    capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(deadline))
 }
 
 fn hunk(ops: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) -> Option<Hunk> {
@@ -176,6 +188,26 @@ mod tests {
         assert_eq!((hunks[0].old_start, hunks[0].old_lines, hunks[0].new_start, hunks[0].new_lines), (7, 7, 7, 7));
         assert_eq!(hunks[0].lines[3], Line { kind: LineKind::Deleted, text: b"10\n".to_vec() });
         assert_eq!(FileDiff::Text(hunks).counts(), (1, 1));
+    }
+
+    #[test]
+    fn what_is_told_when_time_is_over_makes_the_new_text_too() {
+        let text = |seed: u64| -> Vec<u8> {
+            let word = |at: u64| (at.wrapping_mul(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u8;
+            (1..6000).flat_map(|at| [b'a' + word(at), b'\n']).collect()
+        };
+        let (old, new) = (text(3), text(7));
+        let (old, new) = (lines(&old), lines(&new));
+        for patience in [Duration::ZERO, Duration::from_millis(1), PATIENCE] {
+            let (mut made, mut at): (Vec<&[u8]>, _) = (Vec::new(), 0);
+            for op in operations_until(&old, &new, Instant::now() + patience) {
+                assert_eq!(op.old_range().start, at);
+                at = op.old_range().end;
+                let is_equal = matches!(op, DiffOp::Equal { .. });
+                made.extend(if is_equal { &old[op.old_range()] } else { &new[op.new_range()] });
+            }
+            assert!(at == old.len() && made == new, "{patience:?}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! A word is a run of letters, digits and underscores, and whatever is not ASCII counts as a letter. Blanks in a row are
 //! one piece, as is every other character by itself.
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::DiffOp;
 
 use super::LineKind;
+use super::text::operations;
 
 /// A run of bytes that both texts have, or one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub fn words(old: &[u8], new: &[u8]) -> Vec<Piece> {
             _ => pieces.push(Piece { kind, text: words.concat() }),
         }
     };
-    for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
+    for op in operations(&old, &new) {
         if let DiffOp::Equal { .. } = op {
             add(LineKind::Context, &old[op.old_range()]);
         } else {
