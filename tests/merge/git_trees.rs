@@ -11,7 +11,7 @@ use aether::model::merge::{Labels, Merged, Options};
 use super::forest::{Forest, Paths, What};
 use super::histories::{Style, history};
 
-fn git(dir: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
+pub fn git(dir: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("git")
         .current_dir(dir)
         .args(["-c", "merge.directoryRenames=true"])

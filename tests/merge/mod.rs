@@ -5,4 +5,5 @@ mod forest;
 mod git_trees;
 mod histories;
 mod laws;
+mod many_texts;
 mod text;

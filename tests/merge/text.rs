@@ -53,7 +53,7 @@ fn bytes(rng: &mut Rng, lines: &[String], end: &str) -> Vec<u8> {
 }
 
 /// The base and what two sides made of it.
-fn texts(rng: &mut Rng, words: u64) -> [Vec<u8>; 3] {
+pub fn texts(rng: &mut Rng, words: u64) -> [Vec<u8>; 3] {
     let count = rng.below(30);
     let end = if rng.chance(20) { "\r\n" } else { "\n" };
     let base = text(rng, count, words);
