@@ -22,6 +22,8 @@ mod forks;
 #[allow(dead_code)]
 #[path = "generated/parts.rs"]
 mod generated;
+#[path = "mounted/git_work.rs"]
+mod git_work;
 #[path = "mounted/isolation.rs"]
 mod isolation;
 #[path = "mounted/like_a_disk.rs"]

@@ -33,7 +33,7 @@ fn shell(dir: &Path, script: &str) -> Command {
 }
 
 /// Runs a command line, which must succeed; returns what it printed.
-fn sh(dir: &Path, script: &str) -> String {
+pub fn sh(dir: &Path, script: &str) -> String {
     let Output { status, stdout, stderr } = shell(dir, script).output().unwrap();
     assert!(status.success(), "{script}: {status}\n{}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap()
