@@ -6,7 +6,7 @@ use crate::catalog::{Base, Commit, ObjectType, View};
 
 use super::error::Result;
 use super::hooks::{self, Occasion, State, Transition};
-use super::session_list::SessionInfo;
+use super::session_list::{Lineage, SessionInfo};
 use super::{Context, names};
 
 /// What a session is to stand on.
@@ -40,7 +40,7 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From, with: &With) -> Re
         cx.catalog()?.view().check_free(ObjectType::Session, name)?;
     }
     let passed = hooks::before(cx, occasion(&seen, name))?;
-    let (id, base) = cx.write(|tx| {
+    let (session, tags, base) = cx.write(|tx| {
         let (base, commit) = stand(tx.view(), from)?;
         passed.confirm(base == seen, name.unwrap_or("(new)"))?;
         let name = match name {
@@ -55,9 +55,10 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From, with: &With) -> Re
         if with.expires_ns.is_some() {
             tx.set_session_expiry(&tx.view().session(&id)?, with.expires_ns)?;
         }
-        Ok((id, base))
+        Ok((tx.view().session(&id)?, tx.view().tags(&id)?, base))
     })?;
-    let info = super::session_list::show(cx, Some(&id))?;
+    // As it was made: another command may have undone that by now.
+    let info = SessionInfo { session, tags, mounts: Vec::new(), serving: Vec::new(), lineage: Lineage::default() };
     let session = Some((info.session.id.clone(), info.session.name.clone()));
     passed.done_as(cx, Occasion { session, ..occasion(&base, Some(&info.session.name)) });
     Ok(info)
