@@ -239,7 +239,7 @@ impl Shared {
             buf.resize(summed.len_bytes as usize, 0);
             self.segments.read_unchecked(place, &mut buf)?;
             if !summed.fits(&buf) {
-                return Err(lost(format!("file {} at byte {}", place.file, place.offset)));
+                return Err(lost(format!("file {} at byte {}", place.file, { place.offset })));
             }
             segment.file.write_at(place.offset, &[&buf])?;
             segment.soil();

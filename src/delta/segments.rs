@@ -302,7 +302,7 @@ impl Segments {
         } else {
             Self::path_of_segment(&self.dir, place.file)
         };
-        let why = format!("`{}` is damaged: the data at byte {} {what}", path.display(), place.offset);
+        let why = format!("`{}` is damaged: the data at byte {} {what}", path.display(), { place.offset });
         io::Error::new(io::ErrorKind::InvalidData, why)
     }
 }

@@ -7,7 +7,10 @@
 use super::{Attr, Body, CodecError, Content, ContentHash, DirRef, Ino, Kind, Name, NodeId, Reader, Timestamp, Writer};
 
 /// Where data written by a session lies in its upper delta. Only the upper knows what the numbers mean.
+///
+/// Every file of a delta has one, so it is packed to 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C, packed(4))]
 pub struct Place {
     /// Which file of the delta.
     pub file: u32,

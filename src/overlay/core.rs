@@ -64,8 +64,8 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     #[must_use]
     pub fn unsealed(&self) -> (usize, u64) {
         let state = self.state.read();
-        let size = |(ino, data): (&Ino, &bool)| state.inodes.get(ino).filter(|_| *data).map(|inode| inode.attr.size);
-        (state.touched.len(), state.touched.iter().filter_map(size).fold(0, u64::saturating_add))
+        let size = |ino: Ino| state.inodes.get(&ino).map(|inode| inode.attr.size);
+        (state.touched.len(), state.touched.written().filter_map(size).fold(0, u64::saturating_add))
     }
 
     pub(super) fn is_read_only(&self) -> bool {

@@ -1,24 +1,62 @@
-//! A hash map that is copied by copying a pointer for some hundred entries at a time.
+//! A map that is copied by copying a pointer for some hundred entries at a time, and takes little more memory than what is
+//! in it.
 //!
 //! Entries lie in shards, each shared until one of its owners changes it. So a copy for a snapshot is taken in
 //! microseconds however many entries there are, and the first change of a shard afterwards copies that shard only. The
 //! number of shards grows one by one (linear hashing, Litwin, VLDB 1980), so that no insertion has to move everything.
+//! A shard is a sorted list: to search and to move a hundred entries costs less than the table of a hash map leaves empty.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
 /// Entries of a shard on average, before one more shard is begun. A shard has half of it when it was just split and twice
-/// as many before it is, and the tables of the standard library hold 112 or 224 before they double.
-const SHARD_ENTRIES: usize = 104;
+/// as many before it is.
+const SHARD_ENTRIES: usize = 96;
+
+/// A full list grows by one part in so many, and by so many entries.
+const GROWTH_PART: usize = 8;
+const GROWTH_ENTRIES: usize = 2;
 
 /// The map.
 #[derive(Clone, Debug)]
 pub(super) struct CowMap<K, V> {
-    shards: Vec<Arc<FxHashMap<K, V>>>,
+    shards: Vec<Arc<Shard<K, V>>>,
     len: usize,
+}
+
+/// Entries in the order of their keys.
+#[derive(Clone, Debug)]
+struct Shard<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for Shard<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Ord, V> Shard<K, V> {
+    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.binary_search_by(|(own, _)| own.borrow().cmp(key))
+    }
+
+    fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self.find(&key) {
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            Err(at) => {
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(self.0.len() / GROWTH_PART + GROWTH_ENTRIES);
+                }
+                self.0.insert(at, (key, value));
+                None
+            }
+        }
+    }
 }
 
 impl<K, V> Default for CowMap<K, V> {
@@ -29,7 +67,7 @@ impl<K, V> Default for CowMap<K, V> {
 
 /// The shard of a key: by more bits of its hash, the more shards there are.
 fn place<Q: Hash + ?Sized>(key: &Q, shards: usize) -> usize {
-    // A shard uses the low bits of the same hash, which must not be the same for all that is in it.
+    // Numbers that differ by the same step are spread, too.
     let spread = FxBuildHasher.hash_one(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let bits = spread as usize;
     let wide = shards.next_power_of_two();
@@ -37,7 +75,7 @@ fn place<Q: Hash + ?Sized>(key: &Q, shards: usize) -> usize {
     if at < shards { at } else { bits & (wide / 2 - 1) }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
+impl<K: Hash + Ord + Clone, V: Clone> CowMap<K, V> {
     pub fn len(&self) -> usize {
         self.len
     }
@@ -46,29 +84,32 @@ impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
         self.len == 0
     }
 
-    pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub fn get<Q: Hash + Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
         match self.shards.len() {
             0 => None,
-            count => self.shards[place(key, count)].get(key),
+            count => {
+                let shard = &self.shards[place(key, count)];
+                shard.find(key).ok().map(|at| &shard.0[at].1)
+            }
         }
     }
 
-    pub fn contains_key<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool
+    pub fn contains_key<Q: Hash + Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
         self.get(key).is_some()
     }
 
-    pub fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub fn get_mut<Q: Hash + Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
-        let shard = self.shard_with(key)?;
-        shard.get_mut(key)
+        let (shard, at) = self.shard_with(key)?;
+        Some(&mut shard.0[at].1)
     }
 
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
@@ -86,11 +127,15 @@ impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
         before
     }
 
-    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    pub fn remove<Q: Hash + Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        let removed = self.shard_with(key)?.remove(key)?;
+        let (shard, at) = self.shard_with(key)?;
+        let (_, removed) = shard.0.remove(at);
+        if shard.0.capacity() > 2 * shard.0.len() + GROWTH_ENTRIES {
+            shard.0.shrink_to_fit();
+        }
         self.len -= 1;
         if self.len == 0 {
             self.shards = Vec::new();
@@ -99,7 +144,7 @@ impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.shards.iter().flat_map(|shard| shard.iter())
+        self.shards.iter().flat_map(|shard| shard.0.iter()).map(|(key, value)| (key, value))
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &K> {
@@ -111,11 +156,12 @@ impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
     }
 
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.shards.iter_mut().flat_map(|shard| Arc::make_mut(shard).values_mut())
+        self.shards.iter_mut().flat_map(|shard| Arc::make_mut(shard).0.iter_mut()).map(|(_, value)| value)
     }
 
-    /// The shard that may have the key, as one's own. A shared one is not copied for a key that it does not have.
-    fn shard_with<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut FxHashMap<K, V>>
+    /// The shard that has the key, as one's own, and the place of the key in it. A shared one is not copied for a key that it
+    /// does not have.
+    fn shard_with<Q: Hash + Ord + ?Sized>(&mut self, key: &Q) -> Option<(&mut Shard<K, V>, usize)>
     where
         K: Borrow<Q>,
     {
@@ -124,26 +170,23 @@ impl<K: Hash + Eq + Clone, V: Clone> CowMap<K, V> {
         }
         let at = place(key, self.shards.len());
         let shard = &mut self.shards[at];
-        if Arc::strong_count(shard) > 1 && !shard.contains_key(key) {
-            return None;
-        }
-        Some(Arc::make_mut(shard))
+        let found = shard.find(key).ok()?;
+        Some((Arc::make_mut(shard), found))
     }
 
     /// Begins one more shard with the entries of another that now belong to it.
     fn split(&mut self) {
         let count = self.shards.len() + 1;
         let from = (count - 1) & (count.next_power_of_two() / 2 - 1);
-        let stays = |key: &K| place(key, count) == from;
         let old = Arc::make_mut(&mut self.shards[from]);
-        let mut new = FxHashMap::default();
-        new.extend(old.extract_if(|key, _| !stays(key)));
-        old.shrink_to_fit();
-        self.shards.push(Arc::new(new));
+        let mut new: Vec<(K, V)> = old.0.extract_if(.., |(key, _)| place(key, count) != from).collect();
+        old.0.shrink_to_fit();
+        new.shrink_to_fit();
+        self.shards.push(Arc::new(Shard(new)));
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> FromIterator<(K, V)> for CowMap<K, V> {
+impl<K: Hash + Ord + Clone, V: Clone> FromIterator<(K, V)> for CowMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut map = Self::default();
         entries.into_iter().for_each(|(key, value)| {
@@ -153,7 +196,7 @@ impl<K: Hash + Eq + Clone, V: Clone> FromIterator<(K, V)> for CowMap<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> std::ops::Index<&K> for CowMap<K, V> {
+impl<K: Hash + Ord + Clone, V: Clone> std::ops::Index<&K> for CowMap<K, V> {
     type Output = V;
 
     fn index(&self, key: &K) -> &V {
@@ -199,7 +242,7 @@ mod tests {
     fn shards_stay_small_whatever_the_step_between_keys() {
         for step in [1_u64, 2, 4096, 1 << 32] {
             let map: CowMap<u64, ()> = (0..50_000).map(|at| (at * step, ())).collect();
-            let largest = map.shards.iter().map(|shard| shard.len()).max();
+            let largest = map.shards.iter().map(|shard| shard.0.len()).max();
             assert!(largest < Some(4 * SHARD_ENTRIES), "{step}: {largest:?}");
         }
     }

@@ -11,7 +11,7 @@ use crate::model::{Body, Entry, Ino, Kind, Record};
 use super::attr_ops::MAX_SIZE;
 use super::core::Overlay;
 use super::extents::{Extent, Span};
-use super::inode::{Base, FileData};
+use super::file_data::{Base, FileData};
 use super::nodes::Stop;
 use super::txn::{Txn, View, without_privileges};
 use super::{Caller, Error, Falloc, Lower, Payload, Upper, Whence};
@@ -34,7 +34,7 @@ impl Plan {
     /// The range of a file that is `size` bytes long now, cut off at its end.
     pub fn new(data: &FileData, size: u64, offset: u64, len: u64) -> Self {
         let len = len.min(size.saturating_sub(offset));
-        let spans = if len == 0 { Vec::new() } else { data.extents.spans(offset, len) };
+        let spans = if len == 0 { Vec::new() } else { data.spans(offset, len) };
         Self { spans, base: data.base(), visible: data.visible(), size }
     }
 

@@ -31,8 +31,20 @@ impl Extent {
         self != Self::Zero { allocated: false }
     }
 
-    fn continues(self, next: Self, len: u64) -> bool {
+    pub fn continues(self, next: Self, len: u64) -> bool {
         self.skip(len) == next
+    }
+
+    /// Follows data that was moved, as [`Extents::relocate`] does.
+    pub fn follow(&mut self, moved: &[Moved]) {
+        if let Self::Data(place) = self
+            && let Some(at) = moved.partition_point(|(from, ..)| *from <= *place).checked_sub(1)
+            && let (from, len, to) = moved[at]
+            && from.file == place.file
+            && place.offset < from.offset + len
+        {
+            *place = Place { file: to.file, offset: to.offset + (place.offset - from.offset) };
+        }
     }
 }
 
@@ -213,20 +225,10 @@ impl Extents {
 
     /// Follows data that was moved. `moved` is sorted by where it was, and an extent is moved as a whole or not at all.
     pub fn relocate(&mut self, moved: &[Moved]) {
-        let follow = |extent: &mut Extent| {
-            if let Extent::Data(place) = extent
-                && let Some(at) = moved.partition_point(|(from, ..)| *from <= *place).checked_sub(1)
-                && let (from, len, to) = moved[at]
-                && from.file == place.file
-                && place.offset < from.offset + len
-            {
-                *place = Place { file: to.file, offset: to.offset + (place.offset - from.offset) };
-            }
-        };
         match &mut self.spans {
             Spans::None => {}
-            Spans::One(_, _, extent) => follow(extent),
-            Spans::Many(many) => many.tree.values_mut().for_each(|(_, extent)| follow(extent)),
+            Spans::One(_, _, extent) => extent.follow(moved),
+            Spans::Many(many) => many.tree.values_mut().for_each(|(_, extent)| extent.follow(moved)),
         }
     }
 }

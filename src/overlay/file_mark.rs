@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::model::{Content, Ino};
 
 use super::extents::Extent;
-use super::inode::FileData;
+use super::file_data::FileData;
 use super::snapshot::Snapshot;
 use super::{Lower, Upper};
 
@@ -42,7 +42,7 @@ impl FileMark {
     #[must_use]
     pub fn same_as(&self, before: &Self) -> Vec<Range<u64>> {
         let end = self.size.min(before.size);
-        let (old, new) = (before.data.extents.spans(0, end), self.data.extents.spans(0, end));
+        let (old, new) = (before.data.spans(0, end), self.data.spans(0, end));
         let mut same: Vec<Range<u64>> = Vec::new();
         let mut add = |range: Range<u64>| match same.last_mut() {
             _ if range.is_empty() => {}

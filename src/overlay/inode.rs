@@ -1,81 +1,50 @@
 //! Inodes of the delta: those that the session made or changed.
 
-use crate::model::{Attr, Body, Content, DirRef, Ino, InodeRecord, Kind, Name, Origin, Xattrs};
+use crate::model::{Attr, DirRef, Ino, InodeRecord, Kind, Name, Origin, Xattrs};
 
 use super::added::Added;
 use super::cow_map::CowMap;
-use super::extents::{Dead, Extents};
+use super::extents::Dead;
+use super::file_data::{Base, FileData};
 
 /// Listing positions below this belong to `.`, `..` and the base's entries; added names come after.
 pub(super) const FIRST_ADDED_COOKIE: u64 = 1 << 40;
 
-/// A file's frozen content.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Base {
-    pub content: Content,
-    /// Length of the frozen file.
-    pub len: u64,
-}
-
-/// The data of a file. Most files of a delta have no base, so it costs them a pointer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct FileData {
-    base: Option<Box<Base>>,
-    /// What was written, over what can still show of the base.
-    pub extents: Extents,
-}
-
-impl FileData {
-    /// The data of a file that the session has not changed.
-    pub fn frozen(body: &Body, len: u64) -> Self {
-        match body {
-            Body::File(content) => Self::over(Base { content: *content, len }, len),
-            _ => Self::default(),
-        }
-    }
-
-    /// Nothing written over a base of which the first `visible` bytes show.
-    fn over(base: Base, visible: u64) -> Self {
-        Self { base: Some(Box::new(base)), extents: Extents::over_base(visible) }
-    }
-
-    /// The frozen content, if there is any.
-    pub fn base(&self) -> Option<Base> {
-        self.base.as_deref().copied()
-    }
-
-    /// How many of the base's first bytes can still show: truncation lowers it, growth does not raise it.
-    pub fn visible(&self) -> u64 {
-        self.extents.visible()
-    }
-
-    /// How many bytes of disk the file takes: what was written or allocated, and what shows of the base's data. Where
-    /// the base has holes, it is not known whether writes hid these or data, and data is taken to show.
-    pub fn allocated_bytes(&self) -> u64 {
-        let held = self.extents.held();
-        let shown = self.base().map_or(0, |base| base.content.data_bytes(base.len).min(self.visible() - held.hidden));
-        held.allocated + shown
-    }
-
-    /// The frozen content, if the file of `size` bytes is exactly that.
-    pub fn unchanged(&self, size: u64) -> Option<Content> {
-        let base = self.base().filter(|base| base.len == size && self.visible() == size)?;
-        self.extents.iter().next().is_none().then_some(base.content)
-    }
-}
-
-/// What the delta says of one name.
+/// What the delta says of one name: what it stands for, or that the base's entry is gone. Packed, for there are many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dentry {
+pub(super) struct Dentry {
+    ino: Ino,
+    /// The code of the kind in the highest byte, 0 if the name is gone; below it the position in listings.
+    place: u64,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    pub ino: Ino,
+    pub kind: Kind,
+    /// Where it is listed; 0 when the base has the name too, whose position it then keeps.
+    pub cookie: u64,
+}
+
+/// The bits of a position. Positions are counted, from 2^40 on.
+const COOKIE_BITS: u32 = 56;
+
+impl Dentry {
     /// The base's entry is gone.
-    Whiteout,
-    /// The name stands for this inode.
-    Link {
-        ino: Ino,
-        kind: Kind,
-        /// Where it is listed; 0 when the base has the name too, whose position it then keeps.
-        cookie: u64,
-    },
+    pub const WHITEOUT: Self = Self { ino: 0, place: 0 };
+
+    /// The name stands for this.
+    pub fn new(link: Link) -> Self {
+        debug_assert!(link.cookie >> COOKIE_BITS == 0, "positions are counted");
+        Self { ino: link.ino, place: u64::from(link.kind.code()) << COOKIE_BITS | link.cookie }
+    }
+
+    /// What the name stands for, if it is there.
+    pub fn link(&self) -> Option<Link> {
+        let kind = Kind::from_code((self.place >> COOKIE_BITS) as u8)?;
+        Some(Link { ino: self.ino, kind, cookie: self.place & ((1 << COOKIE_BITS) - 1) })
+    }
 }
 
 /// The changed names of a directory.
@@ -91,9 +60,9 @@ pub(super) struct DirData {
 impl DirData {
     /// The name stands for this inode; `next_cookie` is used up when it is a new name.
     pub fn link(&mut self, name: Name, ino: Ino, kind: Kind, next_cookie: &mut u64) {
-        let cookie = match self.names.get(&name) {
-            Some(Dentry::Link { cookie, .. }) => *cookie,
-            Some(Dentry::Whiteout) => {
+        let cookie = match self.names.get(&name).map(Dentry::link) {
+            Some(Some(link)) => link.cookie,
+            Some(None) => {
                 self.whiteouts -= 1;
                 0
             }
@@ -104,20 +73,20 @@ impl DirData {
                 cookie
             }
         };
-        self.names.insert(name, Dentry::Link { ino, kind, cookie });
+        self.names.insert(name, Dentry::new(Link { ino, kind, cookie }));
     }
 
     /// The name is gone. A name that the delta does not know is the base's.
     pub fn unlink(&mut self, name: Name) {
-        match self.names.get(&name) {
-            Some(Dentry::Whiteout) => {}
-            Some(&Dentry::Link { cookie, .. }) if cookie != 0 => {
-                self.added.remove(cookie);
+        match self.names.get(&name).map(Dentry::link) {
+            Some(None) => {}
+            Some(Some(link)) if link.cookie != 0 => {
+                self.added.remove(link.cookie);
                 self.names.remove(&name);
             }
-            Some(Dentry::Link { .. }) | None => {
+            Some(Some(_)) | None => {
                 self.whiteouts += 1;
-                self.names.insert(name, Dentry::Whiteout);
+                self.names.insert(name, Dentry::WHITEOUT);
             }
         }
     }
@@ -126,7 +95,7 @@ impl DirData {
 /// What an inode is, beside its attributes.
 #[derive(Clone, Debug)]
 pub(super) enum InodeBody {
-    File(Box<FileData>),
+    File(FileData),
     Dir(Box<DirData>),
     /// Behind one pointer more, so that all others are smaller.
     Symlink(Box<Box<[u8]>>),
@@ -149,9 +118,9 @@ impl Inode {
         let body = match (attr.kind, origin) {
             (Kind::File, Origin::File { content, len_bytes }) => {
                 let data = FileData::over(Base { content, len: len_bytes }, len_bytes.min(attr.size));
-                InodeBody::File(Box::new(data))
+                InodeBody::File(data)
             }
-            (Kind::File, _) => InodeBody::File(Box::default()),
+            (Kind::File, _) => InodeBody::File(FileData::default()),
             (Kind::Dir, Origin::Dir(dir)) => {
                 InodeBody::Dir(Box::new(DirData { base: Some(dir), ..DirData::default() }))
             }
@@ -167,7 +136,7 @@ impl Inode {
         if let InodeBody::File(file) = &mut self.body
             && attr.size < self.attr.size
         {
-            file.extents.truncate(attr.size, dead);
+            file.truncate(attr.size, dead);
         }
         self.attr = attr;
         self.parent = parent;

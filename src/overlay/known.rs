@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{Ino, NodeId, ROOT_INO};
 
+use super::lookups::Lookups;
+
 /// Where the kernel's inode is found when the delta does not have it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Location {
@@ -45,7 +47,7 @@ pub(super) struct KnownTable {
     /// Those that have a place in the base.
     frozen: FxHashMap<Ino, Known>,
     /// How often the others were looked up.
-    made: FxHashMap<Ino, u64>,
+    made: Lookups,
     leaves: Vec<NodeId>,
     leaf_numbers: FxHashMap<NodeId, u32>,
 }
@@ -63,7 +65,7 @@ impl KnownTable {
         }
         match self.frozen.get_mut(&ino) {
             Some(known) => known.lookups += 1,
-            None => *self.made.entry(ino).or_default() += 1,
+            None => self.made.set(ino, self.made.get(ino) + 1),
         }
     }
 
@@ -72,10 +74,10 @@ impl KnownTable {
         let Location { parent, leaf, index } = location;
         let leaf = self.leaf_number(leaf);
         // It was not known before that the base has it.
-        let lookups = if self.made.is_empty() { None } else { self.made.remove(&ino) };
+        let lookups = self.made.take(ino);
         let known = self.frozen.entry(ino).or_insert(Known { parent, lookups: 0, leaf, index });
         (known.parent, known.leaf, known.index) = (parent, leaf, index);
-        known.lookups += lookups.unwrap_or(0);
+        known.lookups += lookups;
     }
 
     /// Where the base has the inode.
@@ -88,27 +90,23 @@ impl KnownTable {
     /// Takes look-ups back.
     pub fn forget(&mut self, ino: Ino, count: u64) -> Hold {
         let none_left = if ino < self.inherited_below { Hold::Unknown } else { Hold::Gone };
-        let Some(lookups) = self.lookups(ino) else { return none_left };
-        *lookups = lookups.saturating_sub(count);
-        if *lookups > 0 {
-            return Hold::Held;
+        if let Some(known) = self.frozen.get_mut(&ino) {
+            known.lookups = known.lookups.saturating_sub(count);
+            if known.lookups > 0 {
+                return Hold::Held;
+            }
+            self.frozen.remove(&ino);
+            return none_left;
         }
-        self.released(ino);
-        none_left
+        let left = self.made.get(ino).saturating_sub(count);
+        self.made.set(ino, left);
+        if left > 0 { Hold::Held } else { none_left }
     }
 
     /// The kernel said that it does not hold the inode.
     pub fn released(&mut self, ino: Ino) {
-        if self.made.remove(&ino).is_none() {
+        if self.made.take(ino) == 0 {
             self.frozen.remove(&ino);
-        }
-    }
-
-    /// How often an inode was looked up, if anything is remembered of it.
-    fn lookups(&mut self, ino: Ino) -> Option<&mut u64> {
-        match self.made.get_mut(&ino) {
-            Some(lookups) => Some(lookups),
-            None => self.frozen.get_mut(&ino).map(|known| &mut known.lookups),
         }
     }
 
@@ -117,12 +115,12 @@ impl KnownTable {
         ino == ROOT_INO
             || ino < self.inherited_below
             || self.frozen.get(&ino).is_some_and(|known| known.lookups > 0)
-            || self.made.contains_key(&ino)
+            || self.made.get(ino) > 0
     }
 
     /// Whether anything is remembered of the inode.
     pub fn knows(&self, ino: Ino) -> bool {
-        self.made.contains_key(&ino) || self.frozen.contains_key(&ino)
+        self.made.get(ino) > 0 || self.frozen.contains_key(&ino)
     }
 
     /// How many inodes the kernel holds.

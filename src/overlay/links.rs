@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::{Body, DirRef, Ino};
 
-use super::inode::{Dentry, DirData};
+use super::inode::DirData;
 use super::{Error, Lower, LowerError, Snapshot, Upper};
 
 /// What is known of such names.
@@ -124,8 +124,8 @@ fn count_names<L: Lower, U: Upper>(
         })?;
     }
     for dentry in dir.names.values() {
-        if let Dentry::Link { ino, .. } = dentry {
-            seen(*ino);
+        if let Some(link) = dentry.link() {
+            seen(link.ino);
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::model::{Attr, DirRef, Ino};
 
 use super::core::Overlay;
 use super::data_ops::frozen_bytes;
-use super::inode::{Dentry, DirData, FIRST_ADDED_COOKIE};
+use super::inode::{Dentry, DirData, FIRST_ADDED_COOKIE, Link};
 use super::known::Location;
 use super::nodes::{Stop, leaf};
 use super::txn::View;
@@ -101,9 +101,9 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         let delta = delta.filter(|delta| !delta.names.is_empty());
         for (at, entry) in entries.iter().enumerate().skip((index - before) as usize) {
             let cookie = before + at as u64 + FIRST_BASE_COOKIE;
-            let (ino, kind) = match delta.and_then(|delta| delta.names.get(&entry.name)) {
-                Some(Dentry::Whiteout) => continue,
-                Some(Dentry::Link { ino, kind, .. }) => (*ino, *kind),
+            let (ino, kind) = match delta.and_then(|delta| delta.names.get(&entry.name)).map(Dentry::link) {
+                Some(None) => continue,
+                Some(Some(link)) => (link.ino, link.kind),
                 None => (entry.attr.ino, entry.attr.kind),
             };
             let changed = view.state.inodes.get(&ino);
@@ -129,10 +129,10 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     ) -> Result<Pass, Stop> {
         let Some(delta) = delta else { return Ok(Pass::Done) };
         for (at, name) in delta.added.from(cookie.saturating_add(1)) {
-            let Some(Dentry::Link { ino, kind, .. }) = delta.names.get(name) else { continue };
-            let Some(inode) = view.state.inodes.get(ino) else { continue };
+            let Some(Link { ino, kind, .. }) = delta.names.get(name).and_then(Dentry::link) else { continue };
+            let Some(inode) = view.state.inodes.get(&ino) else { continue };
             let (attr, allocated_bytes) = (with_attr.then_some(&inode.attr), inode.allocated_bytes());
-            let shown = DirEntry { ino: *ino, kind: *kind, name, cookie: at, attr, allocated_bytes };
+            let shown = DirEntry { ino, kind, name, cookie: at, attr, allocated_bytes };
             if !self.offer(shown, &inode.attr, None, each) {
                 return Ok(Pass::Done);
             }

@@ -12,7 +12,7 @@ use crate::model::{Attr, Body, Content, DirRef, Entry, Ino, Name, Node, NodeId, 
 
 use super::core::Overlay;
 use super::data_ops::Plan;
-use super::inode::{Dentry, Inode, InodeBody};
+use super::inode::{Inode, InodeBody};
 use super::links::Links;
 use super::state::State;
 use super::{Error, Lower, LowerError, Pin, Upper, Whence};
@@ -119,8 +119,8 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     /// What a snapshot would have sealed is still to be sealed.
     pub fn seal_failed(&self, snapshot: &Snapshot<L, U>) {
         let mut state = self.state.write();
-        for (&ino, &data) in &snapshot.state.touched {
-            *state.touched.entry(ino).or_default() |= data;
+        for (ino, data) in snapshot.state.touched.iter() {
+            state.touched.note(ino, data);
         }
     }
 
@@ -138,7 +138,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     /// # Errors
     /// [`Error::Lower`] when a frozen directory cannot be read.
     pub fn follow(&mut self, links: &mut Links) -> Result<(), Error> {
-        let touched: Vec<Ino> = self.state.touched.keys().copied().collect();
+        let touched: Vec<Ino> = self.state.touched.iter().map(|(ino, _)| ino).collect();
         links.follow(self, touched)?;
         self.linking = links.dirs().clone();
         Ok(())
@@ -171,7 +171,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
 
     /// The inodes that changed since the last seal, and whether their data did; a directory changes with its names.
     pub fn touched(&self) -> impl Iterator<Item = (Ino, bool)> {
-        self.state.touched.iter().map(|(ino, data)| (*ino, *data))
+        self.state.touched.iter()
     }
 
     /// Frozen directories with a name of a file that is in the delta, and those above them.
@@ -220,16 +220,12 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         let mut out = Vec::new();
         if let Some(base) = base {
             self.each_frozen(base.node, &mut |entry| match delta.and_then(|delta| delta.names.get(&entry.name)) {
-                Some(Dentry::Whiteout) => {}
-                Some(Dentry::Link { ino, .. }) => out.extend(self.linked(&entry.name, *ino)),
+                Some(dentry) => out.extend(dentry.link().and_then(|link| self.linked(&entry.name, link.ino))),
                 None => out.push(self.entry(entry)),
             })?;
         }
         let added = delta.into_iter().flat_map(|delta| delta.added.names().map(move |name| (delta, name)));
-        out.extend(added.filter_map(|(delta, name)| match delta.names.get(name) {
-            Some(Dentry::Link { ino, .. }) => self.linked(name, *ino),
-            _ => None,
-        }));
+        out.extend(added.filter_map(|(delta, name)| self.linked(name, delta.names.get(name)?.link()?.ino)));
         out.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(out)
     }
@@ -264,7 +260,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     }
 
     fn plan(&self, file: &SnapshotEntry, offset: u64, len: u64) -> Plan {
-        use super::inode::FileData;
+        use super::file_data::FileData;
         let size = file.attr.size;
         match (&file.body, self.state.inodes.get(&file.attr.ino).and_then(|inode| inode.file())) {
             (SnapshotBody::File(Some(content)), _) => {

@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use crate::model::{
     Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, Place, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs,
 };
@@ -15,8 +13,10 @@ use crate::model::{
 use super::core::Moved;
 use super::cow_map::CowMap;
 use super::extents::{Dead, Extent};
-use super::inode::{DirData, FIRST_ADDED_COOKIE, Inode, InodeBody};
+use super::file_data::FileData;
+use super::inode::{Dentry, DirData, FIRST_ADDED_COOKIE, Inode, InodeBody};
 use super::nodes::Shown;
+use super::touched::Touched;
 
 /// The delta of a session: inodes by number. The root directory is always there.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub(super) struct State {
     pub next_ino: Ino,
     /// How much the tree holds.
     pub totals: Totals,
-    /// The inodes that changed since the last seal, and whether their data did. A directory changes with its names.
-    pub touched: FxHashMap<Ino, bool>,
+    /// The inodes that changed since the last seal. A directory changes with its names.
+    pub touched: Touched,
     /// How often frozen directories came in from another tree, since the journal was read.
     pub rebased: u64,
     /// Numbers from here on are not in the base.
@@ -48,7 +48,7 @@ impl State {
             inodes: CowMap::from_iter([(ROOT_INO, Arc::new(inode))]),
             next_ino: first_new_ino,
             totals: root.totals,
-            touched: FxHashMap::default(),
+            touched: Touched::default(),
             rebased: 0,
             first_new_ino,
             next_cookie: FIRST_ADDED_COOKIE,
@@ -62,7 +62,7 @@ impl State {
             inodes: self.inodes.clone(),
             next_ino: self.next_ino,
             totals: self.totals,
-            touched: FxHashMap::default(),
+            touched: Touched::default(),
             rebased: self.rebased,
             first_new_ino: self.first_new_ino,
             next_cookie: self.next_cookie,
@@ -136,9 +136,9 @@ impl State {
         if ino != ROOT_INO
             && let Some(mut inode) = self.inodes.remove(&ino)
         {
-            self.touched.remove(&ino);
+            self.touched.remove(ino);
             if let InodeBody::File(file) = &mut Arc::make_mut(&mut inode).body {
-                file.extents.truncate(0, dead);
+                file.truncate(0, dead);
             }
         }
     }
@@ -152,7 +152,7 @@ impl State {
     pub fn places(&self, keep_orphans: bool) -> Vec<(Place, u64)> {
         let kept = self.inodes.values().filter(|inode| keep_orphans || inode.attr.nlink > 0);
         let files = kept.filter_map(|inode| inode.file());
-        let extents = files.flat_map(|file| file.extents.iter());
+        let extents = files.flat_map(FileData::extents);
         extents
             .filter_map(|(_, len, extent)| match extent {
                 Extent::Data(place) => Some((place, len)),
@@ -194,7 +194,7 @@ impl State {
         moved.sort_unstable_by_key(|&(from, ..)| from);
         for inode in self.inodes.values_mut().map(Arc::make_mut) {
             if let InodeBody::File(file) = &mut inode.body {
-                file.extents.relocate(&moved);
+                file.relocate(&moved);
             }
         }
     }
@@ -212,7 +212,7 @@ impl State {
             Record::Totals(_) | Record::Rebased { .. } | Record::Drop { .. } => return,
             Record::Served { .. } | Record::NextCookie(_) => return,
         };
-        *self.touched.entry(ino).or_default() |= data;
+        self.touched.note(ino, data);
     }
 
     /// Counts an inode as a record says it is, in place of what it was.
@@ -241,7 +241,7 @@ impl State {
 
     fn extend(&mut self, ino: Ino, offset: u64, len: u64, extent: Extent, dead: &mut Dead) {
         match self.inode_mut(ino).map(|inode| &mut inode.body) {
-            Some(InodeBody::File(file)) => file.extents.set(offset, len, extent, dead),
+            Some(InodeBody::File(file)) => file.set(offset, len, extent, dead),
             _ => {
                 if let Extent::Data(place) = extent {
                     dead.push((place, len));
@@ -306,7 +306,7 @@ fn dump_inode(inode: &Inode, next_cookie: &mut u64) -> Vec<Record> {
                 let (offset, len_bytes) = (file.visible(), shown - file.visible());
                 out.push(Record::Zero { ino, offset, len_bytes, allocated: false });
             }
-            for (offset, len_bytes, extent) in file.extents.iter() {
+            for (offset, len_bytes, extent) in file.extents() {
                 out.push(match extent {
                     Extent::Data(place) => Record::Write { ino, offset, len_bytes, place, time: inode.attr.mtime },
                     Extent::Zero { allocated } => Record::Zero { ino, offset, len_bytes, allocated },
@@ -324,26 +324,25 @@ fn dump_inode(inode: &Inode, next_cookie: &mut u64) -> Vec<Record> {
 }
 
 fn dump_dir(ino: Ino, dir: &DirData, next_cookie: &mut u64, out: &mut Vec<Record>) {
-    use super::inode::Dentry;
     let mut hidden: Vec<_> = dir.names.iter().filter(|(_, dentry)| !is_added(dentry)).collect();
     hidden.sort_unstable_by_key(|(name, _)| *name);
     for (name, dentry) in hidden {
         out.push(Record::Unlink { parent: ino, name: name.clone() });
-        if let Dentry::Link { ino: target, kind, .. } = *dentry {
-            out.push(Record::Link { parent: ino, name: name.clone(), ino: target, kind });
+        if let Some(link) = dentry.link() {
+            out.push(Record::Link { parent: ino, name: name.clone(), ino: link.ino, kind: link.kind });
         }
     }
     for (cookie, name) in dir.added.from(0) {
-        if let Some(Dentry::Link { ino: target, kind, .. }) = dir.names.get(name) {
+        if let Some(link) = dir.names.get(name).and_then(Dentry::link) {
             if cookie != *next_cookie {
                 out.push(Record::NextCookie(cookie));
             }
             *next_cookie = cookie + 1;
-            out.push(Record::Link { parent: ino, name: name.clone(), ino: *target, kind: *kind });
+            out.push(Record::Link { parent: ino, name: name.clone(), ino: link.ino, kind: link.kind });
         }
     }
 }
 
-fn is_added(dentry: &super::inode::Dentry) -> bool {
-    matches!(dentry, super::inode::Dentry::Link { cookie, .. } if *cookie != 0)
+fn is_added(dentry: &Dentry) -> bool {
+    dentry.link().is_some_and(|link| link.cookie != 0)
 }

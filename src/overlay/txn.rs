@@ -78,10 +78,10 @@ impl View<'_> {
         let mut base = None;
         if let Some(inode) = self.state.inodes.get(&parent) {
             let dir = inode.dir().ok_or(Error::NotDir)?;
-            match dir.names.get(name) {
-                Some(Dentry::Whiteout) => return Ok(None),
-                Some(Dentry::Link { ino, kind, .. }) => {
-                    return Ok(Some(Target { ino: *ino, kind: *kind, frozen: None, hides_base: false }));
+            match dir.names.get(name).map(Dentry::link) {
+                Some(None) => return Ok(None),
+                Some(Some(link)) => {
+                    return Ok(Some(Target { ino: link.ino, kind: link.kind, frozen: None, hides_base: false }));
                 }
                 None => base = dir.base,
             }

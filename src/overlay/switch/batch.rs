@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::{Attr, Ino, InodeRecord, Kind, Name, Origin, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs};
-use crate::overlay::inode::{Dentry, Inode};
+use crate::overlay::inode::Inode;
 use crate::overlay::state::{count, share};
 
 use super::Stale;
@@ -380,7 +380,7 @@ impl<'a> Maker<'a> {
     /// A name stands for another inode. One that the base has is first taken away, so that it keeps its place in listings.
     fn replace(&mut self, name: &NameOf) {
         let dir = self.plan.state.inodes.get(&name.dir).and_then(|inode| inode.dir());
-        let of_delta = dir.is_some_and(|dir| matches!(dir.names.get(&name.name), Some(Dentry::Link { .. })));
+        let of_delta = dir.is_some_and(|dir| dir.names.get(&name.name).is_some_and(|dentry| dentry.link().is_some()));
         if !of_delta {
             self.more.push(Record::Unlink { parent: name.dir, name: name.name.clone() });
         }
