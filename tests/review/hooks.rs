@@ -407,7 +407,7 @@ fn follow(steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn nothing_happens_that_a_hook_refuses_or_that_lacks_its_grants(steps in steps()) {
         follow(&steps);

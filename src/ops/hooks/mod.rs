@@ -60,6 +60,9 @@ pub trait Interrupts {
     fn heard(&self) -> BorrowedFd<'_>;
 }
 
+/// Begins to hear of interruptions.
+pub type Listen = fn() -> std::io::Result<Box<dyn Interrupts>>;
+
 /// How hooks are run.
 #[derive(Clone)]
 pub struct Setup {
@@ -74,7 +77,7 @@ pub struct Setup {
     /// The search path for programs, without directories that depend on where a hook runs.
     pub path: Option<OsString>,
     /// Begins to hear of interruptions.
-    pub interrupts: Option<fn() -> std::io::Result<Box<dyn Interrupts>>>,
+    pub interrupts: Option<Listen>,
 }
 
 impl fmt::Debug for Setup {
