@@ -222,6 +222,7 @@ pub fn command() -> clap::Command {
 pub fn main(args: Vec<OsString>) -> Exit {
     exit::install_panic_hook();
     interrupt::outlive_limits();
+    crate::ops::let_owner_in();
     std::panic::catch_unwind(|| guarded(args)).unwrap_or(Exit::BUG)
 }
 

@@ -79,7 +79,7 @@ impl Commit {
     /// The log that counts, and up to where it is durable.
     fn proof(&self) -> Proof {
         let state = self.state.lock();
-        Proof { number: state.durable_log, end: state.durable_end }
+        Proof { number: state.durable_log, end: state.durable_end, salt: None }
     }
 
     pub fn appended(&self, seq: u64) {
@@ -174,9 +174,10 @@ impl Shared {
     /// When all is durable: writes a mark that says so, without syncing it. Only with it can an open tell a frame that
     /// went bad from one that was never whole. And writes down beside the log how far it is durable.
     pub(super) fn prove(&self) -> io::Result<()> {
-        let proof = self.commit.proof();
+        let mut proof = self.commit.proof();
         {
             let mut log = self.log.lock();
+            proof.salt = (log.number == proof.number).then(|| log.salt());
             if log.number == proof.number && log.end == proof.end {
                 let mark = SyncMark { covered: proof.end, durable: proof.end, gone: Vec::new() };
                 log.mark(FrameKind::Sync, |writer| mark.encode(writer))?;

@@ -22,6 +22,8 @@ use crate::model::{CodecError, Place, Reader, Record, Writer};
 
 pub(super) const VERSION: u32 = 2;
 pub(super) const LOG_HEADER_BYTES: usize = 48;
+/// Where the salt stands in the header of a log.
+pub(super) const SALT_AT: u64 = 16;
 pub(super) const FRAME_HEADER_BYTES: usize = 40;
 /// Longer frames are neither written nor believed.
 pub(super) const MAX_FRAME_BYTES: usize = 256 << 20;

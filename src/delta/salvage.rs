@@ -2,7 +2,9 @@
 //!
 //! The log up to the first bad frame is a state that existed. Frames behind it that are whole can be read too, because each
 //! says where it ends, has its number and a checksum under the log's salt; but what they were written upon is not known.
-//! So both are handed out, and told apart. Nothing is changed on the disk.
+//! So both are handed out, and told apart. Where the log's header is damaged the salt may still stand in it, or beside the log
+//! (`proof.rs`); then all that is said above holds, and a log of which only the header is damaged is whole. Nothing is changed
+//! on the disk.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use super::frame::{self, FRAME_HEADER_BYTES, FrameKind, LOG_HEADER_BYTES};
 use super::open::{Found, learn, lock};
 use super::proof::Proof;
-use super::scan::{Frames, Scan, read_through};
+use super::scan::{Frames, Scan, read_through, read_without_header, salt_as_it_stands};
 use super::segments::{Segment, Segments};
 use super::{DeltaError, Settings};
 use crate::disk::{Disk, DiskFile, File, Open};
@@ -87,7 +89,7 @@ pub fn salvage(
         gaps: Vec::new(),
         data: Arc::new(Salvaged { segments, _lock: lock }),
     };
-    if let Some((number, path, file, scan)) = choose(&**disk, &found)? {
+    if let Some((number, path, file, scan)) = choose(&**disk, &found, proof)? {
         salvage.log = path;
         salvage.has_state = scan.complete;
         salvage.data.segments.add_log(number, file.clone());
@@ -99,12 +101,24 @@ pub fn salvage(
 }
 
 /// The newest log with a state that is whole, or else the newest of which anything can be read.
-fn choose(disk: &dyn Disk, found: &Found) -> Result<Option<(u32, PathBuf, File, Scan)>, DeltaError> {
+fn choose(
+    disk: &dyn Disk,
+    found: &Found,
+    proof: Option<Proof>,
+) -> Result<Option<(u32, PathBuf, File, Scan)>, DeltaError> {
     let mut best: Option<(u32, PathBuf, File, Scan)> = None;
     let mut abandoned: BTreeSet<u32> = BTreeSet::new();
     for (&number, path) in &found.logs {
         let file = disk.open(path, Open::Read)?;
-        let Some(scan) = read_through(&*file, path)? else { continue };
+        let scan = match read_through(&*file, path)? {
+            Some(scan) => Some(scan),
+            None => {
+                let kept = proof.filter(|proof| proof.number == number).and_then(|proof| proof.salt);
+                let salts: Vec<u64> = kept.into_iter().chain([salt_as_it_stands(&*file)?]).collect();
+                read_without_header(&*file, &salts)?
+            }
+        };
+        let Some(scan) = scan else { continue };
         abandoned.extend(&scan.abandoned);
         let counts = scan.complete && !abandoned.contains(&number);
         if counts || best.as_ref().is_none_or(|(_, _, _, best)| !best.complete) {
@@ -142,7 +156,9 @@ impl Salvage {
             }
             if let Some((seq, behind)) = self.take(&mut frames, number, next, Part::Later, each)? {
                 if next > end {
-                    self.gaps.push(Gap { from: end, upto: next, entries: Some(seq - expected) });
+                    // Without a header it is not known what the first number was.
+                    let entries = (expected > 0).then(|| seq - expected);
+                    self.gaps.push(Gap { from: end, upto: next, entries });
                 }
                 (end, expected, from) = (behind, seq + 1, behind);
             }

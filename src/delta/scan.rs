@@ -128,17 +128,67 @@ pub(super) fn read_through(file: &dyn DiskFile, path: &Path) -> Result<Option<Sc
         gone: BTreeSet::new(),
         abandoned: BTreeSet::new(),
     };
-    let mut frames = Frames::new(file, header.salt);
-    while let Some(frame) = frames.at(scan.end)? {
-        if frame.header.seq != scan.next_seq || frame.header.previous != scan.previous {
-            break;
-        }
-        scan.take(&frame);
-    }
+    scan.take_all(file)?;
     Ok(Some(scan))
 }
 
+/// As [`read_through`], of a log whose header is damaged: one of these salts may be its. `Ok(None)`: no frame fits any.
+/// Where the first frame is whole, the log is read from there; else `next_seq` is 0, and all that there is is behind damage.
+///
+/// # Errors
+/// What the disk says.
+pub(super) fn read_without_header(file: &dyn DiskFile, salts: &[u64]) -> io::Result<Option<Scan>> {
+    for &salt in salts {
+        let mut scan = Scan {
+            salt,
+            end: LOG_HEADER_BYTES as u64,
+            next_seq: 0,
+            previous: 0,
+            complete: false,
+            base_end: 0,
+            covered: 0,
+            durable: 0,
+            clean: false,
+            gone: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
+        };
+        let mut frames = Frames::new(file, salt);
+        if let Some(first) = frames.at(scan.end)? {
+            (scan.next_seq, scan.previous) = (first.header.seq, first.header.previous);
+            scan.take_all(file)?;
+            return Ok(Some(scan));
+        }
+        let mut from = scan.end;
+        while let Some(at) = frames.next_magic(from)? {
+            if frames.at(at)?.is_some() {
+                return Ok(Some(scan));
+            }
+            from = at + 1;
+        }
+    }
+    Ok(None)
+}
+
+/// The salt as it stands in a header that is damaged, perhaps elsewhere.
+pub(super) fn salt_as_it_stands(file: &dyn DiskFile) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    file.read_at(frame::SALT_AT, &mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
 impl Scan {
+    /// Takes every frame that fits behind the one before.
+    fn take_all(&mut self, file: &dyn DiskFile) -> io::Result<()> {
+        let mut frames = Frames::new(file, self.salt);
+        while let Some(frame) = frames.at(self.end)? {
+            if frame.header.seq != self.next_seq || frame.header.previous != self.previous {
+                break;
+            }
+            self.take(&frame);
+        }
+        Ok(())
+    }
+
     fn take(&mut self, frame: &Frame<'_>) {
         let start = self.end;
         self.end += frame.header.total_bytes() as u64;

@@ -8,6 +8,7 @@ mod errno;
 mod gate;
 mod real;
 pub mod sim;
+pub mod umask;
 
 use std::fmt::Debug;
 use std::io;

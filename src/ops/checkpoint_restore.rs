@@ -183,7 +183,8 @@ pub(super) fn tree_paths(cx: &Context, session: &Session, paths: &[OsString]) ->
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let mounted = mounts::of_session(&mounts::table()?, &session.id);
+    let table = mounts::table()?;
+    let mounted = mounts::of_session(&table, &mounts::of_others(cx, &table)?, &session.id);
     let inside = |path: &Path| mounted.iter().find_map(|mount| path.strip_prefix(mount).ok().map(Path::to_owned));
     let here = cx.cwd.as_deref().and_then(inside).unwrap_or_default();
     let tree_path = |written: &OsString| {

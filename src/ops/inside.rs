@@ -14,6 +14,8 @@ use rustix::mount::{MountPropagationFlags, mount_bind_recursive, mount_change};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
+use crate::disk::umask;
+
 /// Why the namespace could not be entered, or the command not begun.
 #[derive(Debug, thiserror::Error)]
 pub enum InsideError {
@@ -52,6 +54,7 @@ pub fn become_command(mount: &Path, over: &Path, command: &[OsString]) -> Inside
     let Some((program, args)) = command.split_first() else {
         return InsideError::Program { program: PathBuf::new(), source: io::ErrorKind::NotFound.into() };
     };
+    umask::put_back();
     let source = Command::new(program).args(args).env("PWD", over).exec();
     InsideError::Program { program: program.into(), source }
 }

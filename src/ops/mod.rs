@@ -103,6 +103,7 @@ pub use crate::catalog::{
     Base, BusMessage, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, Health, ImportSettings,
     Merge, NewSource, ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
 };
+pub use crate::disk::umask::let_owner_in;
 pub use context::Context;
 pub use error::{Error, Kind, Result};
 pub use review_error::ReviewError;

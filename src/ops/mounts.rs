@@ -4,10 +4,12 @@
 
 use std::path::PathBuf;
 
+use crate::daemon::{self, RunDir};
 use crate::fuse::MountTable;
 
-use super::Error;
 use super::error::Result;
+use super::session_mount::is_own;
+use super::{Context, Error};
 
 /// The kernel's mount table.
 ///
@@ -17,9 +19,22 @@ pub fn table() -> Result<MountTable> {
     MountTable::read().map_err(|source| Error::Io { path: "/proc/self/mountinfo".into(), source })
 }
 
-/// Where a session is mounted.
+/// Where a session is mounted; `foreign` is what [`of_others`] says.
 #[must_use]
-pub fn of_session(table: &MountTable, id: &str) -> Vec<PathBuf> {
+pub fn of_session(table: &MountTable, foreign: &[PathBuf], id: &str) -> Vec<PathBuf> {
     let own = table.ours().filter(|entry| entry.tag() == Some(id));
-    own.map(|entry| entry.mount_point.clone()).collect()
+    own.map(|entry| entry.mount_point.clone()).filter(|at| !foreign.contains(at)).collect()
+}
+
+/// The mounts that are recorded as those of another data directory: a backup has sessions of the same ids.
+///
+/// # Errors
+/// The records cannot be read.
+pub fn of_others(cx: &Context, table: &MountTable) -> Result<Vec<PathBuf>> {
+    // Looking makes no directories, and reads no records where nothing is mounted.
+    if table.ours().next().is_none() || !cx.paths.runtime.is_dir() {
+        return Ok(Vec::new());
+    }
+    let records = daemon::mounts(&RunDir::open(&cx.paths.runtime)?)?;
+    Ok(records.into_iter().filter(|(found, _)| !is_own(cx, found)).map(|(found, _)| found.mount_point).collect())
 }

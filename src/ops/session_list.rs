@@ -9,7 +9,7 @@ use crate::daemon;
 pub use crate::daemon::MountState;
 
 use super::error::Result;
-use super::session_mount::run_dir;
+use super::session_mount::{is_own, run_dir};
 use super::{Context, approval, mounts};
 
 /// A session and what is known about it without opening it.
@@ -57,12 +57,13 @@ pub struct Lineage {
 /// What the catalog says.
 pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
     approval::lapse(cx)?;
+    let mounted = mounts::table()?;
+    let foreign = mounts::of_others(cx, &mounted)?;
     let view = cx.catalog()?.view();
     let mut tags = view.all_tags()?;
-    let mounted = mounts::table()?;
     let info = |session: Session| SessionInfo {
         tags: tags.remove(&session.id).unwrap_or_default(),
-        mounts: mounts::of_session(&mounted, &session.id),
+        mounts: mounts::of_session(&mounted, &foreign, &session.id),
         serving: Vec::new(),
         lineage: Lineage::default(),
         session,
@@ -84,7 +85,8 @@ pub fn show(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     };
     let forks = view.forks(&session.id)?;
     let lineage = Lineage { parent_name, forks, checkpoints: view.checkpoints(&session.id)?.len() };
-    let mounts = mounts::of_session(&mounts::table()?, &session.id);
+    let table = mounts::table()?;
+    let mounts = mounts::of_session(&table, &mounts::of_others(cx, &table)?, &session.id);
     let serving = serving(cx, &session.id)?;
     Ok(SessionInfo { session, tags, mounts, serving, lineage })
 }
@@ -96,7 +98,7 @@ fn serving(cx: &Context, id: &str) -> Result<Vec<Serving>> {
         return Ok(Vec::new());
     }
     let records = daemon::mounts(&run_dir(cx)?)?;
-    let own = records.into_iter().filter(|(record, _)| record.tag == id);
+    let own = records.into_iter().filter(|(record, _)| record.tag == id && is_own(cx, record));
     Ok(own
         .map(|(record, state)| Serving {
             state,

@@ -7,6 +7,8 @@ use std::process::{Child, Command, ExitStatus};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
+use crate::disk::umask;
+
 /// Between whoever gets signals and whoever runs a command.
 #[derive(Debug, Default)]
 pub struct Stop(Mutex<State>);
@@ -45,7 +47,7 @@ impl Stop {
         let mut child = {
             // Held, so that a signal finds it either not started or there.
             let mut state = self.0.lock();
-            let child = program.spawn()?;
+            let child = umask::spawn_as_started(program)?;
             state.command = pid_of(&child);
             child
         };

@@ -143,7 +143,8 @@ fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<Vec<SessionLock>> {
     let changes = cx.catalog()?.view().row_changes(operation.seq)?;
     let archived = serde_json::json!("tarchived");
     for id in changes.iter().filter(|change| change.column("status").0 == Some(&archived)).filter_map(RowChange::id) {
-        let at = mounts::of_session(&mounts::table()?, id).into_iter().next();
+        let table = mounts::table()?;
+        let at = mounts::of_session(&table, &mounts::of_others(cx, &table)?, id).into_iter().next();
         match (at, cx.catalog()?.view().session(id)) {
             (Some(at), Ok(session)) => return Err(Error::Mounted { name: session.name, at }),
             // What was written since it was activated is stored: an archived session has no live files.
@@ -155,7 +156,7 @@ fn prepare(cx: &mut Context, reversal: &Reversal) -> Result<Vec<SessionLock>> {
     }
     for id in changes.iter().filter(|change| goes_to_trash(change)).filter_map(RowChange::id) {
         let table = mounts::table()?;
-        if let Some(at) = mounts::of_session(&table, id).first() {
+        if let Some(at) = mounts::of_session(&table, &mounts::of_others(cx, &table)?, id).first() {
             let name = cx.catalog()?.view().session(id)?.name;
             return Err(Error::Mounted { name, at: at.clone() });
         }

@@ -24,6 +24,39 @@ fn path(printed: &str) -> PathBuf {
     PathBuf::from(printed.trim_end_matches('\n'))
 }
 
+/// The permissions of all that is below a directory.
+fn modes(dir: &std::path::Path, found: &mut Vec<(std::path::PathBuf, u32)>) {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let meta = entry.path().symlink_metadata().unwrap();
+        found.push((entry.path(), meta.permissions().mode()));
+        if meta.is_dir() {
+            modes(&entry.path(), found);
+        }
+    }
+}
+
+#[test]
+fn a_umask_that_shuts_out_the_owner_is_for_programs_and_not_for_what_aether_keeps() {
+    let world = World::new();
+    world.sh("mkdir web; echo one >web/file; umask 0777
+         aether source create web web; aether session create s --source web
+         test \"$(aether run s -- sh -c umask)\" = 0777
+         aether run s -- python3 -c 'import os
+fd = os.open(\"new\", os.O_CREAT | os.O_RDWR, 0o666)
+assert os.fstat(fd).st_mode & 0o777 == 0
+assert os.write(fd, b\"x\" * 100000) == 100000
+os.fsync(fd)
+assert len(os.pread(fd, 200000, 0)) == 100000'
+         aether checkpoint create s; aether commit create s -m all; aether session archive s; aether store gc");
+    let mut found = Vec::new();
+    modes(&world.data(), &mut found);
+    assert!(found.len() > 5);
+    found.retain(|(_, mode)| mode & 0o600 != 0o600 || mode & 0o077 != 0);
+    assert!(found.is_empty(), "{found:?}");
+}
+
 #[test]
 fn the_working_directory_names_the_session() {
     let Some(Mounts(ref world)) = mounts() else { return };

@@ -88,10 +88,36 @@ fn wherever_the_log_is_damaged_all_before_and_all_behind_is_found_and_the_gap_is
 }
 
 #[test]
-fn of_a_delta_without_a_log_nothing_is_claimed() {
+fn a_log_whose_header_is_lost_is_read_by_the_salt_that_is_kept_beside_it() {
+    for lost in [0..1, 3..4, 9..10, 12..13, 16..24, 25..26, 40..48, 0..48] {
+        let disk = written();
+        disk.corrupt(&log(), 0, |bytes| bytes[lost.clone()].iter_mut().for_each(|byte| *byte ^= 0x21));
+        let say = format!("bytes {lost:?}");
+        assert!(matches!(try_open(&disk, &dir()), Err(DeltaError::Damaged { .. })), "{say}");
+        let (found, whole, later) = read(&disk, &say);
+        assert!(found.has_state && later.is_empty() && found.gaps.is_empty(), "{say}: {found:?}");
+        assert_eq!(whole, (1..=COUNT).collect::<Vec<_>>(), "{say}");
+    }
+}
+
+#[test]
+fn a_log_whose_first_block_is_lost_gives_what_is_behind_it() {
     let disk = written();
-    disk.corrupt(&log(), 3, |bytes| bytes[0] ^= 1);
-    let (found, whole, later) = read(&disk, "the header");
+    disk.corrupt(&log(), 0, |bytes| bytes[..512].fill(0));
+    let (found, whole, later) = read(&disk, "the first block");
+    assert!(!found.has_state && whole.is_empty(), "{found:?}");
+    assert!(later.len() as u64 > COUNT / 2 && later.last() == Some(&COUNT), "{later:?}");
+    let first = *later.first().unwrap();
+    assert_eq!(later, (first..=COUNT).collect::<Vec<_>>());
+    assert!(matches!(found.gaps[..], [Gap { from: 48, entries: None, .. }]), "{found:?}");
+}
+
+#[test]
+fn of_a_delta_without_a_log_or_its_salt_nothing_is_claimed() {
+    let disk = written();
+    disk.corrupt(&log(), 20, |bytes| bytes[0] ^= 1);
+    disk.corrupt(&dir().join("proof"), 33, |bytes| bytes[0] ^= 1);
+    let (found, whole, later) = read(&disk, "the salt");
     assert!(!found.has_state && whole.is_empty() && later.is_empty(), "{found:?}");
 }
 

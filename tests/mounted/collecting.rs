@@ -141,6 +141,8 @@ fn a_backup_of_a_session_that_is_written_has_one_moment_of_it() {
                 assert!(output.status.success(), "{output:?}");
                 String::from_utf8(output.stdout).unwrap()
             };
+            let sessions = list(&["session", "list", "--json"]);
+            assert!(sessions.contains("\"mounts\":[]"), "no mount is of the backup: {sessions}");
             let names = list(&["ls", "session:", "-q"]);
             let mut numbers: Vec<u64> = names.lines().filter_map(|name| name.strip_prefix('n')?.parse().ok()).collect();
             numbers.sort_unstable();

@@ -5,7 +5,7 @@ use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::ops::event_prune::{self, Keep};
 use crate::ops::{Error as OpsError, time};
-use crate::ui::view::EventsPrunedView;
+use crate::ui::view::{EventsPrunedView, plural};
 
 /// Remove the oldest events
 ///
@@ -40,7 +40,7 @@ impl Run for Args {
         };
         let planned = event_prune::plan(&mut cx.ops, keep)?;
         if !self.dry_run && planned.events > 0 {
-            let what = format!("this removes {} events for good", planned.events);
+            let what = format!("this removes {} for good", plural(planned.events, "event"));
             if !self.yes && !cx.ui.confirm(&format!("{what}. Go on?"))? {
                 return Err(OpsError::NeedsYes { what }.into());
             }

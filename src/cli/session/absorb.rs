@@ -8,7 +8,7 @@ use crate::cli::source::progress::Display;
 use crate::cli::{Run, interrupt, names};
 use crate::ops::absorb::{self, Request};
 use crate::ops::source_import::Watch;
-use crate::ui::view::AbsorbedView;
+use crate::ui::view::{AbsorbedView, plural};
 
 /// Take what happened in a plain directory back into a session
 ///
@@ -46,7 +46,7 @@ impl Run for Args {
         for line in &absorbed.left_out {
             cx.ui.warn(&format!("left out {line}"));
         }
-        cx.ui.detail(&format!("{} files were read", absorbed.files_read));
+        cx.ui.detail(&format!("{} read", plural(absorbed.files_read, "file")));
         cx.ui.show(&AbsorbedView::new(&absorbed, self.dry_run))?;
         Ok(Exit::DONE)
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::cli::exit::Error;
 use crate::ops::import::ImportProgress;
 use crate::ops::source_import::SourceImport;
-use crate::ui::view::{SourceAction, SourceView};
+use crate::ui::view::{SourceAction, SourceView, plural};
 use crate::ui::{Progress, Ui};
 
 /// Progress of an import on a terminal.
@@ -49,6 +49,6 @@ pub(super) fn report(ui: &Ui, import: &SourceImport, action: SourceAction) -> Re
     for line in &import.left_out {
         ui.warn(&format!("left out {line}"));
     }
-    ui.detail(&format!("{} files were read", import.files_read));
+    ui.detail(&format!("{} read", plural(import.files_read, "file")));
     Ok(ui.show(&SourceView::new(&import.info, action))?)
 }

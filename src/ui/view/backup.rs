@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::ops::store_backup::BackupReport;
 use crate::ui::{Page, Paint, View, bytes};
 
-use super::{path_hex, path_text};
+use super::{path_hex, path_text, plural};
 
 /// What a backup did.
 #[derive(Debug, Serialize)]
@@ -45,8 +45,9 @@ impl View for BackupView {
     fn text(&self, page: &mut Page) {
         page.put(Paint::Plain, "copied ").put(Paint::Strong, &bytes(self.copied_bytes));
         page.put(Paint::Plain, " to ").put(Paint::Plain, &self.dir).end();
-        let text =
-            format!("{} packs, {} were there; {} sessions", self.copied_packs, self.present_packs, self.sessions);
+        let (packs, sessions) = (plural(self.copied_packs, "pack"), plural(self.sessions, "session"));
+        let there = if self.present_packs == 1 { "was" } else { "were" };
+        let text = format!("{packs}, {} {there} there; {sessions}", self.present_packs);
         page.put(Paint::Dim, &text).end();
     }
 

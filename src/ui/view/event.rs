@@ -7,6 +7,8 @@ use crate::ops::event_list::Named;
 use crate::ops::event_prune::Pruned;
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
+use super::plural;
+
 /// A line of the history.
 #[derive(Debug, Serialize)]
 pub struct EventView {
@@ -119,7 +121,7 @@ impl EventsPrunedView {
 impl View for EventsPrunedView {
     fn text(&self, page: &mut Page) {
         let verb = if self.dry_run { "would remove" } else { "removed" };
-        page.line(&format!("{verb} {} events", self.events));
+        page.line(&format!("{verb} {}", plural(self.events, "event")));
     }
 
     fn brief(&self) -> Option<String> {

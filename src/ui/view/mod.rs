@@ -83,6 +83,12 @@ pub use trash::{TrashAction, TrashView};
 pub use tree::{EntryView, LogView, NamesView};
 pub use verify::VerifyView;
 
+/// So many of something whose plural takes an `s`.
+#[must_use]
+pub fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A path as a JSON string: bytes that are not UTF-8 are replaced.
 #[must_use]
 pub fn path_text(path: &Path) -> String {

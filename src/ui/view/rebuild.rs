@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::ops::store_rebuild::RebuildReport;
 use crate::ui::{Page, Paint, View};
 
-use super::path_text;
+use super::{path_text, plural};
 
 /// What was found of a lost catalog.
 #[derive(Debug, Serialize)]
@@ -97,8 +97,4 @@ impl View for RebuildView {
     fn brief(&self) -> Option<String> {
         Some(self.sources.join("\n"))
     }
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

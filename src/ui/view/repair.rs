@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::ops::store_repair::RepairReport;
 use crate::ui::{Page, Paint, View};
 
-use super::{VerifyView, path_text};
+use super::{VerifyView, path_text, plural};
 
 /// What a repair did, and what is damaged still.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ impl View for RepairView {
             match &origin.error {
                 Some(error) => page.put(Paint::Warning, &format!("source {}: {error}", origin.source)).end(),
                 None => {
-                    let text = format!("source {} had {} objects", origin.source, origin.restored_objects);
+                    let text = format!("source {} had {}", origin.source, plural(origin.restored_objects, "object"));
                     page.put(Paint::Dim, &text).end();
                 }
             }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::ops::session_list::{Lineage, MountState, Serving, SessionInfo};
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
-use super::{path_hex, path_text};
+use super::{path_hex, path_text, plural};
 
 /// What was done to a session, for the sentence that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl View for SessionView {
             page.field("fork", fork);
         }
         if self.lineage.checkpoints > 0 {
-            page.field("kept", &format!("{} checkpoints", self.lineage.checkpoints));
+            page.field("kept", &plural(self.lineage.checkpoints as u64, "checkpoint"));
         }
         for mount in &self.mounts {
             page.field("mounted", &mount.path);

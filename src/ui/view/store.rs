@@ -6,7 +6,7 @@ use crate::ops::store_gc::GcReport;
 use crate::ops::store_stats::StoreStats;
 use crate::ui::{Page, Paint, View, bytes};
 
-use super::AppliedView;
+use super::{AppliedView, plural};
 
 /// Sums over all packs.
 #[derive(Debug, Serialize)]
@@ -34,7 +34,7 @@ impl View for StoreStatsView {
             .put(Paint::Plain, " on the disk")
             .put(Paint::Dim, &ratio)
             .end();
-        page.put(Paint::Plain, &format!("{} objects in {} packs", self.objects, self.packs)).end();
+        page.put(Paint::Plain, &format!("{} in {}", plural(self.objects, "object"), plural(self.packs, "pack"))).end();
     }
 }
 
@@ -123,7 +123,7 @@ impl View for GcView {
         }
         if self.pruned_events > 0 {
             let left = if self.dry_run { "would leave" } else { "left" };
-            page.put(Paint::Dim, &format!("{} events {left} the history", self.pruned_events)).end();
+            page.put(Paint::Dim, &format!("{} {left} the history", plural(self.pruned_events, "event"))).end();
         }
         if self.damaged_packs > 0 {
             let text = format!("{} packs are damaged and were left alone", self.damaged_packs);

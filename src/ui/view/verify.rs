@@ -6,7 +6,7 @@ use crate::model::ObjectKind;
 use crate::ops::store_verify::{TouchedPlace, VerifyReport};
 use crate::ui::{Page, Paint, View};
 
-use super::bytes_hex;
+use super::{bytes_hex, plural};
 
 /// What a check of the store found.
 #[derive(Debug, Serialize)]
@@ -113,8 +113,11 @@ impl TouchedView {
 impl View for VerifyView {
     fn text(&self, page: &mut Page) {
         let counts = format!(
-            "{} objects in {} packs, {} of them read, {} in use",
-            self.objects, self.packs, self.read_objects, self.reached_objects
+            "{} in {}, {} of them read, {} in use",
+            plural(self.objects, "object"),
+            plural(self.packs, "pack"),
+            self.read_objects,
+            self.reached_objects
         );
         match self.sound {
             true => page.put(Paint::Good, "sound").put(Paint::Plain, "  ").put(Paint::Dim, &counts).end(),
