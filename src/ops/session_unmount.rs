@@ -132,7 +132,9 @@ pub(super) fn find(cx: &mut Context, run: &RunDir, key: Option<&OsStr>) -> Resul
         mounts.into_iter().filter(|(record, _)| record.tag == session.id && is_own(cx, record)).collect();
     if found.is_empty() {
         let name = session.name;
-        return Err(match super::mounts::of_session(&super::mounts::table()?, &session.id).pop() {
+        let table = super::mounts::table()?;
+        let foreign = super::mounts::of_others(cx, &table)?;
+        return Err(match super::mounts::of_session(&table, &foreign, &session.id).pop() {
             Some(at) => Error::MountedElsewhere { name, at },
             None => Error::NotMounted { name },
         });
