@@ -98,6 +98,7 @@ fn the_same_tree_is_the_same_archive_and_tar_takes_it() {
     world.sh("true");
     let long = "d/".repeat(120);
     edit(&world, &format!("mkdir -p {long}; echo deep >{long}/file; truncate -s 1M hole; ln bin linked"));
+    edit(&world, "echo old >old; touch -d '1930-01-01 UTC' old");
     assert_eq!(export(&world, &["--tar", "one.tar"]).code, 0);
     world.ok(["session", "create", "other", "--source", "web"]);
     world.ok(["fork", "fix", "again"]);
@@ -106,6 +107,7 @@ fn the_same_tree_is_the_same_archive_and_tar_takes_it() {
     let wanted = world.path("wanted");
     world.ok(["run", "fix", "--", "sh", "-c", &format!("cp -a . {0}; rm -rf {0}/.git {0}/out", wanted.display())]);
     world.sh("diff -r --no-dereference out wanted; [ -x out/mode ]; [ out/two -nt wanted/two ] || [ ! out/two -ot wanted/nothing ]");
+    world.sh("[ $(stat -c %Y out/old) = -1262304000 ]");
     // With everything, and as a source again.
     assert_eq!(export(&world, &["--tar", "all.tar", "--all"]).code, 0);
     world.ok(["source", "create", "back", "all.tar"]);

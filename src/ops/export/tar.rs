@@ -61,6 +61,11 @@ fn put(
     tree: &StateView,
 ) -> std::io::Result<()> {
     let mut header = header(entry, kind);
+    let mtime_secs = entry.attr.mtime.secs;
+    if mtime_secs < 0 {
+        // The header has no room for a time before 1970; POSIX has a record for it (pax, `mtime`).
+        archive.append_pax_extensions([("mtime", mtime_secs.to_string().as_bytes())])?;
+    }
     match entry.target() {
         Some(target) => {
             let target: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(target);
