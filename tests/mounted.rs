@@ -4,6 +4,8 @@
 // In a test a failed `unwrap` is the report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "mounted/accelerated.rs"]
+mod accelerated;
 #[path = "mounted/bounds.rs"]
 mod bounds;
 #[path = "mounted/building.rs"]

@@ -1,11 +1,16 @@
 //! `aether doctor`
 
+use std::path::Path;
+
 use crate::ops::doctor::{self, Level};
 use crate::ui::view::FindingView;
 
 use super::Run;
 use super::context::Cx;
 use super::exit::{Error, Exit};
+
+/// This program, also when its file was replaced.
+const OWN_EXE: &str = "/proc/self/exe";
 
 /// Check what aether needs from this machine
 ///
@@ -20,7 +25,7 @@ pub(crate) struct Args {}
 
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
-        let findings = doctor::run(&cx.ops, cx.path_variable.as_deref());
+        let findings = doctor::run(&cx.ops, cx.path_variable.as_deref(), Path::new(OWN_EXE));
         for finding in &findings {
             cx.ui.show(&FindingView::from(finding))?;
         }

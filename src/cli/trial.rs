@@ -56,7 +56,7 @@ impl Run for Args {
         let server = server(cx)?;
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
-        let order = Order { command, same_path: false, report_health: false };
+        let order = Order { command, same_path: false, report_health: false, accelerate: false };
         let signals = interrupt::pass_on()?;
         let outcome = session_run::run(&mut cx.ops, Some(&name), &order, &server, &signals.stop, &mut warn)?;
         drop(signals);

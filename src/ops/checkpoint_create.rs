@@ -195,9 +195,9 @@ fn seal_unmounted(cx: &mut Context, id: &str) -> Result<RootId> {
 /// The tree of a session that has nothing beside it, if that can be told without opening the session.
 fn untouched(cx: &mut Context, id: &str) -> Result<Option<Sealed>> {
     let before = cx.catalog()?.view().session(id)?;
-    let dir = live::delta_dir(&live::session_dir(&cx.paths.data, id), before.delta);
+    let dir = live::session_dir(&cx.paths.data, id);
     // The delta may have been folded, and so be gone, since the catalog named it.
-    if dir.exists() || cx.catalog()?.view().session(id)?.delta != before.delta {
+    if live::has_files(&dir, before.delta) || cx.catalog()?.view().session(id)?.delta != before.delta {
         return Ok(None);
     }
     match before.base.root {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Act, BusLimits, Catalog, Session, Status, Tx};
+use crate::catalog::{Act, BusLimits, Catalog, ObjectType, Session, Status, Tx, View};
 use crate::config::Paths;
 use crate::disk::{Disk, RealDisk};
 use crate::model::RootId;
 use crate::store::{Store, StoreOptions};
 
 use super::error::Result;
-use super::live::{self, OpenSession};
+use super::live::{self, OpenSession, SessionBase, Standing};
 use super::{Error, approval, blank, hooks, mounts};
 
 /// The surroundings of one command.
@@ -89,7 +89,7 @@ impl Context {
     /// # Errors
     /// [`LiveError::InUse`](live::LiveError::InUse), or what the catalog, the store or the disk say.
     pub fn open_session(&mut self, id: &str) -> Result<OpenSession> {
-        self.open_session_within(id, Duration::ZERO)
+        self.open_found(id, Duration::ZERO, |view, id| Ok(view.session(id)?))
     }
 
     /// Opens a session that another command may have open for a moment, and waits for that.
@@ -97,16 +97,29 @@ impl Context {
     /// # Errors
     /// As [`Context::open_session`].
     pub fn open_session_soon(&mut self, id: &str) -> Result<OpenSession> {
-        self.open_session_within(id, live::MOMENT)
+        self.open_found(id, live::MOMENT, |view, id| Ok(view.session(id)?))
     }
 
-    fn open_session_within(&mut self, id: &str, patience: Duration) -> Result<OpenSession> {
+    /// Opens a session that may be in the trash, and waits as well.
+    ///
+    /// # Errors
+    /// As [`Context::open_session`].
+    pub fn open_even_deleted(&mut self, id: &str) -> Result<OpenSession> {
+        let gone = || crate::catalog::Error::NotFound { kind: ObjectType::Session, key: id.to_owned() };
+        self.open_found(id, live::MOMENT, |view, id| Ok(view.session_even_deleted(id)?.ok_or_else(gone)?))
+    }
+
+    fn open_found(
+        &mut self,
+        id: &str,
+        patience: Duration,
+        find: impl Fn(View<'_>, &str) -> Result<Session>,
+    ) -> Result<OpenSession> {
         let store = Arc::new(self.store()?.clone());
         let data_dir = self.paths.data.clone();
-        let catalog = self.catalog()?;
-        let base = || Ok::<_, Error>(blank::base_of(&store, &catalog.view().session(id)?)?);
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        live::open_session(&disk, &data_dir, id, store.clone(), patience, base)
+        let mut rows = OwnRows { catalog: self.catalog_mut()?, store: &store, id, find };
+        live::open_session(&disk, &data_dir, id, &store, patience, &mut rows)
     }
 
     /// Notes in the catalog that a session's delta was folded; see [`Catalog::fold_session`].
@@ -233,5 +246,26 @@ impl Context {
         let cwd = self.cwd.as_ref().ok_or(Error::NoSession)?;
         let table = mounts::table()?;
         table.containing(cwd).and_then(|entry| entry.tag()).map(str::to_owned).ok_or(Error::NoSession)
+    }
+}
+
+/// The rows of a session that this process opens.
+struct OwnRows<'a, F> {
+    catalog: &'a mut Catalog,
+    store: &'a Store,
+    id: &'a str,
+    find: F,
+}
+
+impl<F: Fn(View<'_>, &str) -> Result<Session>> Standing for OwnRows<'_, F> {
+    type Error = Error;
+
+    fn base(&mut self) -> Result<SessionBase> {
+        let session = (self.find)(self.catalog.view(), self.id)?;
+        Ok(blank::base_of(self.store, &session)?)
+    }
+
+    fn fold(&mut self, from: &SessionBase, root: RootId) -> Result<bool> {
+        Ok(self.catalog.fold_session(self.id, from.delta, root)?)
     }
 }

@@ -219,6 +219,12 @@ pub enum Error {
         /// One of its mount points.
         at: PathBuf,
     },
+    /// What a command changes in the session is not taken in yet.
+    #[error("a command of `session run --accelerate` is changing session `{session}`")]
+    Accelerated {
+        /// The session's id.
+        session: String,
+    },
     /// The session is archived.
     #[error("session `{name}` is archived")]
     Archived {
@@ -344,7 +350,7 @@ impl Error {
             Self::SourceInUse { .. } | Self::HasChanges { .. } | Self::Archived { .. } | Self::NeedsYes { .. } => {
                 Kind::Refused
             }
-            Self::Mounted { .. } | Self::OriginCovered { .. } => Kind::Busy,
+            Self::Mounted { .. } | Self::Accelerated { .. } | Self::OriginCovered { .. } => Kind::Busy,
             Self::NotMounted { .. } | Self::MountedElsewhere { .. } | Self::NoTag { .. } | Self::TwoKinds { .. } => {
                 Kind::NotFound
             }
@@ -390,6 +396,7 @@ impl Error {
             Self::OtherSession { .. } => "other-session",
             Self::SourceInUse { .. } => "source-in-use",
             Self::Mounted { .. } => "mounted",
+            Self::Accelerated { .. } => "accelerated",
             Self::NotMounted { .. } | Self::MountedElsewhere { .. } => "not-mounted",
             Self::Live(error) => error.code(),
             Self::HasChanges { .. } => "has-changes",
@@ -450,6 +457,7 @@ impl Error {
             }
             Self::NotACheckpoint { .. } => vec!["`aether checkpoint list` lists them".into()],
             Self::Mounted { name, .. } => vec![format!("`aether session unmount {name}` first")],
+            Self::Accelerated { .. } => vec!["wait until it has ended, and try again".into()],
             Self::HasChanges { name } => {
                 vec![format!("`aether status {name}` shows them; `--yes` moves them to the trash")]
             }

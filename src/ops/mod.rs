@@ -4,6 +4,7 @@
 //! nothing, reads no environment, and asks nobody anything: what has to be decided is an argument.
 
 pub mod absorb;
+pub mod accelerate;
 pub mod annotation;
 pub mod apply;
 pub mod approval;

@@ -141,7 +141,8 @@ fn at(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
 }
 
 /// How long to wait, again and again, for a mount that is still in use when its command has ended.
-const PATIENCE: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
+pub(super) const PATIENCE: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
 
 fn unmount(cx: &mut Context, session_id: &str, told: &mut dyn FnMut(&str)) -> Result<()> {
     let mut result = session_unmount::run(cx, Some(session_id.as_ref()), Way::Plain);

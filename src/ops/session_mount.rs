@@ -23,7 +23,7 @@ use super::error::Result;
 use super::hooks::{self, Occasion, Passed, Setup, State, Transition};
 use super::live::{LiveError, Rows, SessionBase, What, open_store, open_workspace};
 use super::names::{self, Named};
-use super::{Context, Error, blank, session_archive};
+use super::{Context, Error, accelerate, blank, session_archive};
 
 /// How long a mount may take to answer.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -39,6 +39,8 @@ pub struct Request {
     pub at: Option<String>,
     /// Whether the directory may have content, which is then covered.
     pub cover: bool,
+    /// Whether an overlay is to lie on it, as [`session_run`](super::session_run) makes them.
+    pub accelerated: bool,
     /// Mount options.
     pub options: MountOptions,
 }
@@ -272,7 +274,8 @@ fn prepare(cx: &mut Context, request: &Request, server: &Server) -> Result<(Serv
             session_archive::refuse_archived(&session)?;
             let turn = run.turn(Doing::Mounting, &session.id)?;
             refuse_second(cx, &run, &session.id, &session.name)?;
-            (session.name.clone(), session.id.clone(), What::Session { id: session.id }, turn)
+            let what = What::Session { id: session.id.clone(), accelerated: request.accelerated };
+            (session.name, session.id, what, turn)
         }
     };
     let place = mount_point(cx, request, &run, &name)?;
@@ -323,16 +326,22 @@ pub fn run_dir(cx: &Context) -> Result<RunDir> {
     Ok(RunDir::open(cx.paths.make_runtime()?)?)
 }
 
-/// The mount of a session that a living process serves.
+/// The mount of a session that a living process serves. One that lay below an overlay, and that nobody waits for any more,
+/// is taken away first.
 ///
 /// # Errors
-/// The records cannot be read.
+/// The records cannot be read; [`Error::Accelerated`].
 pub fn live_mount(cx: &Context, run: &RunDir, tag: &str) -> Result<Option<MountRecord>> {
     let mounts = daemon::mounts(run)?;
-    Ok(mounts
-        .into_iter()
-        .find(|(record, state)| record.tag == tag && *state != MountState::Dead && is_own(cx, record))
-        .map(|(found, _)| found))
+    let alive = mounts.into_iter().filter(|(record, state)| record.tag == tag && *state != MountState::Dead);
+    let found = alive.map(|(found, _)| found).find(|record| is_own(cx, record));
+    match found {
+        Some(record) if accelerate::is_accelerated(&record) => {
+            accelerate::end_orphan(&record)?;
+            Ok(None)
+        }
+        found => Ok(found),
+    }
 }
 
 /// Whether what is mounted is of this data directory: a backup has sessions of the same ids.

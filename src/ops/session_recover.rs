@@ -17,6 +17,7 @@ pub use crate::delta::Gap;
 use crate::disk::{Disk, RealDisk};
 use crate::model::BytePath;
 
+use super::accelerate::UpperDir;
 use super::error::Result;
 use super::live::{self, DamagedSession, LiveError};
 use super::session_archive::refuse_archived;
@@ -72,7 +73,9 @@ pub fn run(cx: &mut Context, key: Option<&str>, dry_run: bool) -> Result<Recover
     let mut recovered = report(&session, &damaged);
     if !dry_run {
         let delta = live::delta_dir(&live::session_dir(&cx.paths.data, &session.id), damaged.place.delta);
-        recovered.kept = Some(keep(cx, &session.id, &delta)?);
+        let kept = keep(cx, &session.id, &delta)?;
+        keep_upper(&delta, damaged.place.delta, &kept)?;
+        recovered.kept = Some(kept);
         recovered.checkpoint = put_back(cx, &session, &damaged, &recovered)?;
     }
     Ok(Recovery::Damaged(Box::new(recovered)))
@@ -134,6 +137,17 @@ fn keep(cx: &Context, id: &str, delta: &Path) -> Result<PathBuf> {
         RealDisk.sync_dir(dir).map_err(failed(dir))?;
     }
     Ok(dir)
+}
+
+/// What an overlay wrote on top of the delta that is damaged fits nothing any more. It is kept, too.
+fn keep_upper(delta: &Path, number: u64, kept: &Path) -> Result<()> {
+    let upper = UpperDir::of(delta.parent().unwrap_or(delta), number);
+    if upper.is_there() {
+        let failed = |source| Error::Io { path: upper.path().to_owned(), source };
+        fs::rename(upper.path(), kept.join("upper")).map_err(failed)?;
+        RealDisk.sync_dir(kept).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Puts the session on what could be read of it. Returns the number of the checkpoint with what is more.

@@ -5,10 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalog::{ObjectType, Session, SourceKind};
 
+use super::accelerate::{self, Attempt};
 use super::command_text::command_text;
 use super::error::Result;
 use super::health::{self, Report};
@@ -50,12 +51,24 @@ pub struct Order {
     pub same_path: bool,
     /// Whether what it ends with is reported as the session's health.
     pub report_health: bool,
+    /// Whether it runs on kernel overlayfs over the session, where that can be had.
+    pub accelerate: bool,
+}
+
+/// A command that was run.
+#[derive(Debug)]
+pub(super) struct Ran {
+    pub(super) outcome: Outcome,
+    /// When it ended, in nanoseconds since the Unix epoch.
+    pub(super) ended_ns: i64,
+    /// What it changed, if that could be found out.
+    pub(super) files: Option<Value>,
 }
 
 /// Runs a command in a session's root directory, and waits for it. The session is mounted for it if it is not, and
 /// unmounted afterwards, by the last of several that run at once; if the command left something behind that uses the
 /// mount, it stays. What the command changed is in the history. What `stop` is told, the command gets; the rest is done
-/// all the same.
+/// all the same. Where it was to be accelerated and cannot be, `told` hears why.
 ///
 /// # Errors
 /// The session cannot be mounted or unmounted. A command that cannot be started is no error but an [`Outcome`].
@@ -69,21 +82,23 @@ pub fn run(
 ) -> Result<Outcome> {
     let session = cx.resolve_session(session)?;
     let over = if order.same_path { Some(origin(cx, &session)?) } else { None };
-    let place = run_place::enter(cx, &session, server)?;
-    let text = order.text();
-    // Not being able to look keeps nobody from running.
-    let before = run_summary::look(cx, &session).ok();
-    let outcome = match (stop.told(), &over) {
-        (Some(signal), _) => Outcome { code: code_after(signal) },
-        (None, Some(over)) => ended(run_over(over, &place.dir, &session.id, order, server), stop, told),
-        (None, None) => ended(run_in(&place.dir, &session.id, order), stop, told),
+    let accelerated = match order.accelerate {
+        true => accelerate::attempt(cx, &session, over.as_deref(), order, server, stop, told)?,
+        false => Attempt::Refused(None),
     };
-    let started_ns = std::mem::replace(&mut cx.now_ns, time::now_ns());
-    let after = run_summary::look(cx, &session).ok();
-    run_place::leave(cx, place, told)?;
-    let files = before.zip(after).map(|(before, after)| Summary::between(&before, &after).details());
+    let ran = match accelerated {
+        Attempt::Ran(ran) => ran,
+        Attempt::Refused(why) => {
+            if let Some(why) = why {
+                told(&format!("not accelerated, because {why}; the command runs on the mount"));
+            }
+            on_mount(cx, &session, over.as_deref(), order, server, stop, told)?
+        }
+    };
+    let (outcome, text) = (ran.outcome, order.text());
+    let started_ns = std::mem::replace(&mut cx.now_ns, ran.ended_ns);
     let duration_ms = (cx.now_ns - started_ns) / 1_000_000;
-    let details = json!({ "command": text, "exit_code": outcome.code, "duration_ms": duration_ms, "files": files });
+    let details = json!({ "command": text, "exit_code": outcome.code, "duration_ms": duration_ms, "files": ran.files });
     cx.write(|tx| Ok(tx.event("session.run", ObjectType::Session, &session.id, &details)?))?;
     if order.report_health {
         let exit_code = Some(i64::from(outcome.code));
@@ -92,7 +107,43 @@ pub fn run(
     Ok(outcome)
 }
 
+/// Runs the command on the session's mount.
+fn on_mount(
+    cx: &mut Context,
+    session: &Session,
+    over: Option<&Path>,
+    order: &Order,
+    server: &Server,
+    stop: &Stop,
+    told: &mut dyn FnMut(&str),
+) -> Result<Ran> {
+    let place = run_place::enter(cx, session, server)?;
+    // Not being able to look keeps nobody from running.
+    let before = run_summary::look(cx, session).ok();
+    let outcome = match (stop.told(), over) {
+        (Some(signal), _) => Outcome { code: code_after(signal) },
+        (None, Some(over)) => {
+            let mut inside = order.inside(server, session);
+            inside.args([place.dir.as_path(), over]).arg("--").args(&order.command);
+            ended(inside, stop, told)
+        }
+        (None, None) => ended(run_in(&place.dir, &session.id, order), stop, told),
+    };
+    let ended_ns = time::now_ns();
+    let after = run_summary::look(cx, session).ok();
+    run_place::leave(cx, place, told)?;
+    let files = before.zip(after).map(|(before, after)| Summary::between(&before, &after).details());
+    Ok(Ran { outcome, ended_ns, files })
+}
+
 impl Order {
+    /// The process that becomes the command in a namespace of its own; what stands where is still to be said.
+    pub(super) fn inside(&self, server: &Server, session: &Session) -> Command {
+        let mut program = Command::new(&server.exe);
+        program.arg("inside").env("AETHER_SESSION", &session.id).env(VIA, self.text());
+        program
+    }
+
     fn text(&self) -> String {
         command_text(self.command.iter().map(OsString::as_os_str))
     }
@@ -117,14 +168,6 @@ fn origin(cx: &mut Context, session: &Session) -> Result<PathBuf> {
     Ok(place)
 }
 
-/// A command with the mount in the place of `over`, for it alone.
-fn run_over(over: &Path, place: &Path, session_id: &str, order: &Order, server: &Server) -> Command {
-    let mut program = Command::new(&server.exe);
-    program.arg("inside").args([place, over]).arg("--").args(&order.command);
-    program.env("AETHER_SESSION", session_id).env(VIA, order.text());
-    program
-}
-
 /// A command with the mount as its working directory.
 fn run_in(place: &Path, session_id: &str, order: &Order) -> Command {
     let mut program = Command::new(order.command.first().map_or(OsStr::new(""), OsString::as_os_str));
@@ -138,7 +181,7 @@ fn run_in(place: &Path, session_id: &str, order: &Order) -> Command {
 }
 
 /// Runs a program and waits for it.
-fn ended(mut program: Command, stop: &Stop, told: &mut dyn FnMut(&str)) -> Outcome {
+pub(super) fn ended(mut program: Command, stop: &Stop, told: &mut dyn FnMut(&str)) -> Outcome {
     match stop.run(&mut program) {
         Ok(status) => Outcome { code: code_of(status) },
         Err(error) => {
@@ -161,6 +204,6 @@ fn code_of(status: ExitStatus) -> u8 {
 }
 
 /// The code of what a signal ended.
-fn code_after(signal: i32) -> u8 {
+pub(super) fn code_after(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(1)
 }

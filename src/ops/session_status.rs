@@ -1,11 +1,10 @@
 //! The files of a session that is not mounted: whether they hold changes, and how they go.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use crate::catalog::Session;
 
+use super::accelerate::remove_tree;
 use super::error::Result;
 use super::{Context, Error, live};
 
@@ -25,7 +24,7 @@ pub fn has_changes(cx: &mut Context, session: &Session) -> Result<bool> {
     if session.base.root != began_with {
         return Ok(true);
     }
-    if !live::delta_dir(&delta_dir(cx, &session.id), session.delta).exists() {
+    if !live::has_files(&delta_dir(cx, &session.id), session.delta) {
         return Ok(false);
     }
     Ok(!cx.open_session_soon(&session.id)?.overlay.is_clean())
@@ -37,8 +36,5 @@ pub fn has_changes(cx: &mut Context, session: &Session) -> Result<bool> {
 /// [`Error::Io`].
 pub fn remove_files(cx: &Context, session_id: &str) -> Result<()> {
     let dir = delta_dir(cx, session_id);
-    match fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Io { path: dir, source: error }),
-        _ => Ok(()),
-    }
+    remove_tree(&dir).map_err(|source| Error::Io { path: dir, source })
 }

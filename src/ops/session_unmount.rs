@@ -13,7 +13,7 @@ use crate::fuse::How;
 use super::error::Result;
 use super::hooks::{self, Occasion, Passed, Transition};
 use super::session_mount::{frozen_tag, is_own, run_dir};
-use super::{Context, Error, names};
+use super::{Context, Error, accelerate, names};
 
 /// How long the last sync of a mount process may take.
 const END_LIMIT: Duration = Duration::from_secs(600);
@@ -93,6 +93,7 @@ fn announced(
 fn unmount(run: &RunDir, (record, state): (MountRecord, MountState), way: Way) -> Result<PathBuf> {
     match (state, way) {
         (MountState::Dead, _) => {}
+        (_, Way::Plain | Way::Lazy) if accelerate::is_accelerated(&record) => accelerate::end_orphan(&record)?,
         (_, Way::Force) => daemon::kill(run, &record, KILL_LIMIT)?,
         (_, Way::Lazy) => daemon::unmount(&record, How::Lazy, END_LIMIT)?,
         // Whoever uses a mount that hangs is not served anyway. All that it told them was done is in the delta.

@@ -28,11 +28,12 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Catalog, ObjectType, Session, Status};
 use crate::disk::{Disk, Open, RealDisk};
 use crate::model::RootId;
-use crate::store::StoreOptions;
+use crate::store::{Store, StoreOptions};
 
+use super::accelerate::UpperDir;
 use super::checkpoint_create::seal_session;
 use super::error::{Kind, Result};
-use super::live::{self, LiveError};
+use super::live::{self, LiveError, SessionBase, Standing};
 use super::{Context, Error, blank};
 
 /// Why there is no backup.
@@ -239,8 +240,11 @@ fn has_changes(dir: &Path) -> Result<bool> {
     let store = live::open_store(&disk, dir, StoreOptions::default())?;
     for id in entries.iter().filter_map(|entry| entry.file_name().into_string().ok()) {
         let Some(session) = catalog.view().session_even_deleted(&id)? else { return Ok(true) };
-        let base = || blank::base_of(&store, &session).map_err(|error| Error::from(LiveError::from(error)));
-        match live::open_session(&disk, dir, &id, Arc::clone(&store), Duration::ZERO, base) {
+        if UpperDir::of(&live::session_dir(dir, &id), session.delta).is_there() {
+            return Ok(true);
+        }
+        let mut rows = Untouched { store: &store, session: &session };
+        match live::open_session(&disk, dir, &id, &store, Duration::ZERO, &mut rows) {
             Ok(open) if open.overlay.is_clean() => {}
             Ok(_) | Err(Error::Live(LiveError::InUse { .. })) => return Ok(true),
             Err(error) => return Err(error),
@@ -248,6 +252,24 @@ fn has_changes(dir: &Path) -> Result<bool> {
     }
     fs::remove_dir_all(&sessions).map_err(failed(&sessions))?;
     Ok(false)
+}
+
+/// The rows of a session of the backup, which stay as they are.
+struct Untouched<'a> {
+    store: &'a Store,
+    session: &'a Session,
+}
+
+impl Standing for Untouched<'_> {
+    type Error = Error;
+
+    fn base(&mut self) -> Result<SessionBase> {
+        Ok(blank::base_of(self.store, self.session)?)
+    }
+
+    fn fold(&mut self, _from: &SessionBase, _root: RootId) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -308,14 +330,10 @@ fn stored(cx: &mut Context, session: &Session) -> Result<RootId> {
     // In the trash: nobody has it open, but its changes can come back.
     let store = cx.store()?.clone();
     let dir = live::session_dir(&cx.paths.data, &session.id);
-    if session.status == Status::Archived || !live::delta_dir(&dir, session.delta).exists() {
+    if session.status == Status::Archived || !live::has_files(&dir, session.delta) {
         return Ok(blank::base_of(&store, session)?.root);
     }
-    let data_dir = cx.paths.data.clone();
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let base = || blank::base_of(&store, session).map_err(|error| Error::from(LiveError::from(error)));
-    let open = live::open_session(&disk, &data_dir, &session.id, Arc::new(store.clone()), live::MOMENT, base)?;
-    Ok(open.seal(|| ())?)
+    Ok(cx.open_even_deleted(&session.id)?.seal(|| ())?)
 }
 
 /// Copies the packs that the backup lacks.

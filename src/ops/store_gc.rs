@@ -15,6 +15,7 @@ use crate::store::gc::{Look, Options};
 
 pub use crate::store::gc::{Collected, Watch};
 
+use super::accelerate::remove_tree;
 use super::error::Result;
 use super::live::What;
 use super::{Context, Error, blank, live};
@@ -178,7 +179,7 @@ fn remove_left_files(cx: &mut Context, going: &Purged, dry_run: bool) -> Result<
             count += 1;
             bytes += disk_bytes(&dir).map_err(failed(&dir))?;
             if !dry_run {
-                fs::remove_dir_all(&dir).map_err(failed(&dir))?;
+                remove_tree(&dir).map_err(failed(&dir))?;
             }
         }
     }
@@ -197,7 +198,12 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
 pub(super) fn disk_bytes(dir: &Path) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let mut bytes = 0;
-    for entry in fs::read_dir(dir)? {
+    let entries = match fs::read_dir(dir) {
+        // What a program closed to everybody, in a directory that an overlay writes to.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(0),
+        other => other?,
+    };
+    for entry in entries {
         let entry = entry?;
         let found = entry.metadata()?;
         bytes += match found.is_dir() {

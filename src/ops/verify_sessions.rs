@@ -25,13 +25,15 @@ const MAX_FILES: usize = 100;
 pub(super) fn check(cx: &mut Context, read_data: bool, report: &mut VerifyReport) -> Result<()> {
     for session in cx.catalog()?.view().sessions()? {
         let dir = live::session_dir(&cx.paths.data, &session.id);
-        if !live::delta_dir(&dir, session.delta).exists() {
+        if !live::has_files(&dir, session.delta) {
             continue;
         }
         match look(cx, &session, read_data) {
             Ok(bad) => report.sessions.extend(bad.into_iter().map(|why| (session.name.clone(), why))),
             Err(Error::Live(LiveError::InUse { .. })) => report.skipped.push(session.name),
-            Err(error) if error.code() == "control-unreachable" => report.skipped.push(session.name),
+            Err(error) if matches!(error.code(), "control-unreachable" | "accelerated") => {
+                report.skipped.push(session.name)
+            }
             // Damage of the tree below is told of already.
             Err(Error::Live(LiveError::Store(_) | LiveError::Lower(_))) => {}
             Err(Error::Live(error)) => report.sessions.push((session.name, error.to_string())),

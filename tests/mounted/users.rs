@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -22,6 +23,17 @@ pub fn as_nobody(script: &str) {
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Gives the user a directory with all that is in it.
+pub fn own_all(dir: &Path) {
+    std::os::unix::fs::lchown(dir, Some(NOBODY), Some(NOBODY)).unwrap();
+    for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap()) {
+        match entry.file_type().unwrap().is_dir() {
+            true => own_all(&entry.path()),
+            false => std::os::unix::fs::lchown(entry.path(), Some(NOBODY), Some(NOBODY)).unwrap(),
+        }
+    }
 }
 
 /// Runs a part of a test as an ordinary user.

@@ -41,6 +41,11 @@ impl Workspace {
         workspace
     }
 
+    /// Who runs the program, if that is not whoever runs the test.
+    pub fn user(&self) -> Option<u32> {
+        self.user
+    }
+
     /// Lets other users into the directory to work in.
     pub fn open_to_all(&self) {
         for path in [self.dir.path(), &self.path("")] {

@@ -72,7 +72,7 @@ impl Args {
             (true, Some(dir), None) => (None, Some(dir.into())),
             (_, session, dir) => (session, dir),
         };
-        Ok(Request { session, dir, at: self.at, cover: self.cover, options })
+        Ok(Request { session, dir, at: self.at, cover: self.cover, options, ..Request::default() })
     }
 }
 

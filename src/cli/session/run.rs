@@ -20,7 +20,8 @@ use super::mount::server;
 Examples:
   aether session run login-bug -- make test
   aether run login-bug -- sh -c 'echo done >> notes.txt'
-  aether run login-bug --same-path -- pwd")]
+  aether run login-bug --same-path -- pwd
+  aether run login-bug --accelerate -- tar xf sources.tar")]
 pub(crate) struct Args {
     /// The session; without it the current one
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
@@ -29,6 +30,11 @@ pub(crate) struct Args {
     /// absolute paths in build caches stay true and the directory itself is out of reach
     #[arg(long)]
     same_path: bool,
+    /// Run the command on kernel overlayfs over the session, in a mount namespace of its own, and take what it changed into
+    /// the session when it ends: faster for commands that write much. Nobody else can use the session meanwhile. Where it
+    /// cannot be had (above all, where the session is mounted), a warning says why, and the command runs on the mount
+    #[arg(long)]
+    accelerate: bool,
     /// Report the exit code as the session's health
     #[arg(long)]
     report_health: bool,
@@ -42,11 +48,10 @@ impl Run for Args {
         let server = server(cx)?;
         let ui = cx.ui.clone();
         let mut warn = |text: &str| ui.warn(text);
-        let (command, same_path, report_health) = (self.command, self.same_path, self.report_health);
-        let order = Order { command, same_path, report_health };
+        let Self { session, command, same_path, report_health, accelerate } = self;
+        let order = Order { command, same_path, report_health, accelerate };
         let signals = interrupt::pass_on()?;
-        let outcome =
-            session_run::run(&mut cx.ops, self.session.as_deref(), &order, &server, &signals.stop, &mut warn)?;
+        let outcome = session_run::run(&mut cx.ops, session.as_deref(), &order, &server, &signals.stop, &mut warn)?;
         drop(signals);
         Ok(Exit(outcome.code))
     }

@@ -2,6 +2,7 @@
 //!
 //! Checks only look: they create nothing and repair nothing, also when nothing was ever set up.
 
+mod acceleration;
 mod catalog;
 mod dev_fuse;
 mod disk_space;
@@ -57,14 +58,15 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Runs every check.
+/// Runs every check. `exe` is this program.
 #[must_use]
-pub fn run(cx: &Context, path_variable: Option<&std::ffi::OsStr>) -> Vec<Finding> {
+pub fn run(cx: &Context, path_variable: Option<&std::ffi::OsStr>, exe: &std::path::Path) -> Vec<Finding> {
     vec![
         dev_fuse::check(),
         fusermount::check(path_variable),
         user_allow_other::check(),
         kernel::check(),
+        acceleration::check(&cx.paths.data, exe),
         file_system::check(&cx.paths.data),
         disk_space::check(&cx.paths.data),
         permissions::check(&cx.paths.data),

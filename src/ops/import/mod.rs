@@ -27,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 
 pub(in crate::ops) use origin::Origin;
 pub(in crate::ops) use stat::{Seen, same_stamp};
+pub(in crate::ops) use xattr::read_xattrs_of;
 
 pub use error::{ImportError, LeftOut, Unreadable, WhyLeftOut, WhyUnreadable};
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use rustix::fs::{fgetxattr, fgetxattr_query, flistxattr, flistxattr_query};
@@ -51,6 +53,18 @@ pub(super) fn read_all(target: Target<'_>, mut failed: impl FnMut(XattrError)) -
         }
     }
     (!all.is_empty()).then(|| Arc::new(all))
+}
+
+/// All attributes of an open file or directory.
+///
+/// # Errors
+/// What the system says of the first that cannot be read.
+pub(in crate::ops) fn read_xattrs_of(file: &File) -> io::Result<Option<Xattrs>> {
+    let mut first = None;
+    let found = read_all(Target::Open(file.as_fd()), |failed| {
+        first.get_or_insert(failed.errno);
+    });
+    first.map_or(Ok(found), |errno| Err(errno.into()))
 }
 
 /// Asks for the length, then for the bytes, until both agree.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::daemon::Failure;
 use crate::delta::DeltaError;
+use crate::ops::import::ImportError;
 use crate::ops::seal::SealError;
 use crate::overlay::{self, LowerError};
 use crate::store::StoreError;
@@ -33,6 +34,14 @@ pub enum LiveError {
     /// The mount process refused, failed, or cannot be reached.
     #[error(transparent)]
     Mount(#[from] Failure),
+    /// What a command wrote on an overlay cannot be taken in.
+    #[error("what a command changed is still in `{}` and cannot be taken in: {source}", .dir.display())]
+    TakeIn {
+        /// The directory that has it.
+        dir: PathBuf,
+        /// What is wrong.
+        source: Box<ImportError>,
+    },
     /// A file or directory.
     #[error("`{}`: {source}", .path.display())]
     Io {
@@ -49,6 +58,7 @@ impl LiveError {
     pub fn code(&self) -> &str {
         match self {
             Self::InUse { .. } => "session-in-use",
+            Self::TakeIn { .. } => "take-in",
             Self::Store(error) => error.code(),
             Self::Delta(error) => error.code(),
             Self::Lower(LowerError::Damaged { .. })
@@ -68,6 +78,7 @@ impl LiveError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Store(error) => error.is_damage(),
+            Self::TakeIn { source, .. } => matches!(&**source, ImportError::Store(error) if error.is_damage()),
             Self::Delta(error) => matches!(error, DeltaError::Damaged { .. }),
             _ => self.code().contains("damage"),
         }
@@ -85,6 +96,7 @@ impl LiveError {
                     .into(),
             ),
             Self::InUse { .. } => Some("wait for the command that has it open, and try again".into()),
+            Self::TakeIn { .. } => Some("nothing of it is lost: the next command on the session tries again".into()),
             _ => None,
         }
     }

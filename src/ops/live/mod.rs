@@ -13,8 +13,8 @@ mod workspace;
 pub use error::LiveError;
 pub use frozen::NoUpper;
 pub use open::{
-    MOMENT, OpenSession, Resume, SessionBase, SessionLock, dead_deltas, delta_dir, newest_delta, open_session,
-    open_store, resume_session, session_dir,
+    MOMENT, OpenSession, Resume, SessionBase, SessionLock, Standing, dead_deltas, delta_dir, has_files, newest_delta,
+    open_session, open_store, resume_session, session_dir,
 };
 pub use salvage::{DamagedSession, SalvagedState, read_damaged};
 pub use switching::{Outcome, order};

@@ -17,6 +17,7 @@ use crate::disk::{Disk, File, Open};
 use parking_lot::Mutex;
 
 use crate::model::{Root, RootId};
+use crate::ops::accelerate::{UpperDir, remove_tree, take_in};
 use crate::overlay::{Overlay, Replay};
 use crate::store::{Store, StoreOptions};
 
@@ -69,6 +70,24 @@ pub struct SessionBase {
 /// How often a lock that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// The rows of one session, as whoever opens it sees the catalog.
+pub trait Standing {
+    /// Why the catalog cannot be asked or told.
+    type Error: From<LiveError>;
+
+    /// What the session stands on. It is asked while the session's lock is held.
+    ///
+    /// # Errors
+    /// The session is not there, or not to be opened.
+    fn base(&mut self) -> Result<SessionBase, Self::Error>;
+
+    /// Notes that it stands on another tree from now on, with an empty delta; says whether it does.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    fn fold(&mut self, from: &SessionBase, root: RootId) -> Result<bool, Self::Error>;
+}
+
 /// The directory of a session.
 #[must_use]
 pub fn session_dir(data_dir: &Path, id: &str) -> PathBuf {
@@ -99,14 +118,22 @@ pub fn newest_delta(session_dir: &Path) -> Option<u64> {
     dirs.iter().filter_map(|dir| delta_number(dir)).max()
 }
 
-/// The directories below a session's that hold deltas from before the one of this number: litter.
+/// The directories below a session's that hold deltas from before the one of this number, or what was written on top of
+/// one of these: litter.
 ///
 /// # Errors
 /// What the disk says.
 pub fn dead_deltas(session_dir: &Path, number: u64) -> std::io::Result<Vec<PathBuf>> {
     let mut dirs = crate::disk::RealDisk.list(session_dir)?;
-    dirs.retain(|dir| delta_number(dir).is_some_and(|found| found < number));
+    let number_of = |dir: &PathBuf| delta_number(dir).or_else(|| UpperDir::number(dir));
+    dirs.retain(|dir| number_of(dir).is_some_and(|found| found < number));
     Ok(dirs)
+}
+
+/// Whether a session with the delta of this number has anything beside its tree.
+#[must_use]
+pub fn has_files(session_dir: &Path, number: u64) -> bool {
+    delta_dir(session_dir, number).exists() || UpperDir::of(session_dir, number).is_there()
 }
 
 /// The store of a data directory.
@@ -136,28 +163,47 @@ impl SessionLock {
     }
 }
 
-/// Opens a session for this process alone. `base` is asked once the session's lock is held, which is waited for as long
-/// as `patience` says.
+/// Opens a session for this process alone. What a command wrote on top of it is taken in first. `rows` are asked once the
+/// session's lock is held, which is waited for as long as `patience` says.
 ///
 /// # Errors
 /// [`LiveError::InUse`] when another process has it all that time; what the store, the delta or the disk say.
-pub fn open_session<E: From<LiveError>>(
+pub fn open_session<S: Standing>(
     disk: &Arc<dyn Disk>,
     data_dir: &Path,
     id: &str,
-    store: Arc<Store>,
+    store: &Arc<Store>,
     patience: Duration,
-    base: impl FnOnce() -> Result<SessionBase, E>,
-) -> Result<OpenSession, E> {
+    rows: &mut S,
+) -> Result<OpenSession, S::Error> {
     let dir = session_dir(data_dir, id);
-    let lock = Lock::Own(lock(&**disk, &dir, id, patience)?);
-    let place = base()?;
-    let base = store.root(place.root).map_err(LiveError::from)?;
-    remove_deltas(&**disk, &dir, |number| number < place.delta)?;
-    let (delta, replay) = open_delta(disk, data_dir, &delta_dir(&dir, place.delta), &base, Settings::default())?;
-    delta.keep_only(replay.live()).map_err(LiveError::from)?;
+    let mut lock = Lock::Own(lock(&**disk, &dir, id, patience)?);
+    loop {
+        let place = rows.base()?;
+        remove_deltas(&**disk, &dir, |number| number < place.delta)?;
+        let session = open_at(disk, data_dir, &dir, Arc::clone(store), place, lock)?;
+        if !session.upper_dir().is_there() {
+            return Ok(session);
+        }
+        session.take_upper(|place, root| rows.fold(&place, root))?;
+        // It stands on another tree now.
+        lock = session.lock;
+    }
+}
+
+fn open_at(
+    disk: &Arc<dyn Disk>,
+    data_dir: &Path,
+    dir: &Path,
+    store: Arc<Store>,
+    place: SessionBase,
+    lock: Lock,
+) -> Result<OpenSession, LiveError> {
+    let base = store.root(place.root)?;
+    let (delta, replay) = open_delta(disk, data_dir, &delta_dir(dir, place.delta), &base, Settings::default())?;
+    delta.keep_only(replay.live())?;
     let overlay = Arc::new(replay.finish(store, Arc::new(delta)));
-    Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir, lock })
+    Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir: dir.to_owned(), lock })
 }
 
 /// Opens a session where a process before left it, without anybody else having had it in between.
@@ -183,13 +229,19 @@ pub fn resume_session<E: From<LiveError>>(
     Ok(OpenSession { overlay, base, place, sealing: Mutex::default(), disk: disk.clone(), dir, lock })
 }
 
-/// Removes deltas that the catalog does not name any more.
+/// Removes deltas that the catalog does not name any more, and what was written on top of them.
 fn remove_deltas(disk: &dyn Disk, dir: &Path, is_litter: impl Fn(u64) -> bool) -> Result<(), LiveError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| LiveError::Io { path, source }
     };
     for delta in disk.list(dir).map_err(failed(dir))? {
+        if UpperDir::number(&delta).is_some_and(&is_litter)
+            && let Err(error) = remove_tree(&delta)
+        {
+            // It takes space and does no harm.
+            log::warn!("`{}` could not be removed: {error}", delta.display());
+        }
         if delta_number(&delta).is_some_and(&is_litter) {
             for file in disk.list(&delta).map_err(failed(&delta))? {
                 disk.remove(&file).map_err(failed(&file))?;
@@ -211,6 +263,44 @@ impl OpenSession {
             Lock::Inherited(descriptor) => descriptor.try_clone().map(Some),
         };
         lock.map_err(|source| LiveError::Io { path: "lock".into(), source })
+    }
+
+    /// Where an overlay writes that lies on the session as it is with this delta.
+    pub(in crate::ops) fn upper_dir(&self) -> UpperDir {
+        UpperDir::of(&self.dir, self.place.delta)
+    }
+
+    /// Puts the session on the tree that it is with what an overlay wrote on top of it, if one did: `fold` says so in the
+    /// catalog. Changes are refused from now on.
+    ///
+    /// # Errors
+    /// [`LiveError::InUse`] when somebody still has the overlay; or from reading what was written, the store, or `fold`.
+    /// Nothing is lost then, and it can be done again.
+    pub fn take_upper<E: From<LiveError>>(
+        &self,
+        fold: impl FnOnce(SessionBase, RootId) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let upper = self.upper_dir();
+        if !upper.is_there() {
+            return Ok(());
+        }
+        let id = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        let in_use = || LiveError::InUse { id: id.clone().into_owned() };
+        if UpperDir::is_in_use(&id) {
+            return Err(in_use().into());
+        }
+        self.overlay.set_read_only(true);
+        upper.begin();
+        let hold = self.overlay.lower().hold().map_err(LiveError::from)?;
+        let lower = self.seal(|| ())?;
+        // Numbers of files that are gone again are not in the tree.
+        let next_ino = self.overlay.snapshot().map_err(LiveError::from)?.next_ino();
+        let root = take_in(&hold, &upper, lower, next_ino)?;
+        if !fold(self.place, root)? {
+            return Err(in_use().into());
+        }
+        drop(hold);
+        Ok(self.retire()?)
     }
 
     /// Makes changes durable as they come, and keeps the journal short, from now on.

@@ -18,7 +18,7 @@ use crate::overlay::{Files, Overlay, Snapshot};
 use crate::store::{Store, StoreOptions};
 
 use super::open::{MOMENT, SessionBase};
-use super::{LiveError, LiveTree, OpenSession, Resume, open_session, open_store, resume_session};
+use super::{LiveError, LiveTree, OpenSession, Resume, Standing, open_session, open_store, resume_session};
 
 /// How many snapshots are kept for those who look at the session; the oldest go first.
 const MAX_SNAPSHOTS: usize = 4;
@@ -37,6 +37,9 @@ pub enum What {
     Session {
         /// Its id.
         id: String,
+        /// Whether it is only read, from below an overlay; what that wrote is taken in at the end.
+        #[serde(default)]
+        accelerated: bool,
     },
     /// A frozen tree.
     Tree {
@@ -52,6 +55,8 @@ pub struct SessionWorkspace {
     served: Served,
     /// Whether it was mounted so that nothing can be changed.
     is_read_only: bool,
+    /// Whether it lies below an overlay.
+    is_accelerated: bool,
     fold: Fold,
     gate: Arc<Gate>,
     snapshots: Mutex<Kept>,
@@ -107,15 +112,16 @@ pub fn open_workspace(
     let disk: Arc<dyn Disk> = Arc::new(GatedDisk::new(RealDisk, Arc::clone(&gate)));
     let store = open_store(&disk, &spec.data_dir, memory)?;
     let mut fold_here: Fold = Box::new(|_, _| Ok(false));
+    let is_accelerated = matches!(what, What::Session { accelerated: true, .. });
     let served = match what {
-        What::Session { id } => {
-            let (dir, base) = (&spec.data_dir, || (rows.base)(&spec.data_dir, &id));
+        What::Session { id, .. } => {
+            let dir = &spec.data_dir;
             let session = match opening.before.map(|heirlooms| heirlooms.into_iter().next()) {
                 // Commands have it open for a moment.
-                None => open_session(&disk, dir, &id, store, MOMENT, base)?,
+                None => open_session(&disk, dir, &id, &store, MOMENT, &mut OwnRows { rows, data_dir: dir, id: &id })?,
                 Some(Some(lock)) => {
                     let before = Resume { lock, connection: opening.connection };
-                    resume_session(&disk, dir, &id, store, base, before)?
+                    resume_session(&disk, dir, &id, store, || (rows.base)(dir, &id), before)?
                 }
                 Some(None) => return Err(Failure::new("spec", "the lock of the session was not kept")),
             };
@@ -136,7 +142,26 @@ pub fn open_workspace(
     };
     let is_read_only = spec.options.read_only;
     let (snapshots, connection) = (Mutex::default(), OnceLock::new());
-    Ok(SessionWorkspace { served, is_read_only, fold: fold_here, gate, snapshots, connection })
+    Ok(SessionWorkspace { served, is_read_only, is_accelerated, fold: fold_here, gate, snapshots, connection })
+}
+
+/// The rows of the session that is opened.
+struct OwnRows<'a> {
+    rows: Rows,
+    data_dir: &'a Path,
+    id: &'a str,
+}
+
+impl Standing for OwnRows<'_> {
+    type Error = Failure;
+
+    fn base(&mut self) -> Result<SessionBase, Failure> {
+        (self.rows.base)(self.data_dir, self.id)
+    }
+
+    fn fold(&mut self, from: &SessionBase, root: RootId) -> Result<bool, Failure> {
+        (self.rows.fold)(self.data_dir, self.id, from, root)
+    }
 }
 
 /// Lets those go first who serve programs: on this thread, to its end. Without the right to do it, nothing is lost.
@@ -232,6 +257,9 @@ impl Workspace for SessionWorkspace {
     }
 
     fn control(&self, request: Request) -> Result<Reply, Failure> {
+        if self.is_accelerated {
+            return Err(Failure::new("busy", "a command of `session run --accelerate` changes the session"));
+        }
         match request.verb.as_str() {
             "snapshot" => self.snapshot(),
             "read" => self.read(&request),
@@ -256,6 +284,9 @@ impl Workspace for SessionWorkspace {
             Served::Session(session) => {
                 session.close()?;
                 let fold = |place: SessionBase, root| (self.fold)(&place, root);
+                if self.is_accelerated {
+                    return session.take_upper(fold);
+                }
                 if let Err(failure) = session.settle(fold) {
                     log::warn!("the session keeps its delta: {failure}");
                 }
