@@ -4,7 +4,7 @@ from html import escape
 from statistics import median
 
 BAR_PX, ROW_PX, LEFT_PX, MOST = 420, 16, 130, 8.0
-COLOURS = {"aether": "#2266bb", "overlayfs": "#999999", "fuse-overlayfs": "#cc8844"}
+COLOURS = {"aether": "#2266bb", "aether-accelerate": "#66aadd", "overlayfs": "#999999", "fuse-overlayfs": "#cc8844"}
 
 
 def ratios(seconds):
@@ -47,8 +47,8 @@ def svg(facts, results):
         f'{facts["processors"]} processors</text>',
     ]
     for index, (side, colour) in enumerate(COLOURS.items()):
-        out.append(f'<rect x="{8 + index * 110}" y="26" width="10" height="10" fill="{colour}"/>')
-        out.append(f'<text x="{22 + index * 110}" y="35">{side}</text>')
+        out.append(f'<rect x="{8 + index * 130}" y="26" width="10" height="10" fill="{colour}"/>')
+        out.append(f'<text x="{22 + index * 130}" y="35">{side}</text>')
     y = 48
     for result, bars in rows:
         out.append(f'<text x="8" y="{y + 12}">{escape(result["name"])}</text>')

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from machine import drop_caches, sh
@@ -29,11 +30,22 @@ class Side:
     def environment(self):
         return dict(os.environ)
 
+    def shell(self, tree, command, env):
+        """What a shell command in the tree prints."""
+        return output(["sh", "-c", command], env, self.at[tree])
+
     def make_cold(self, _tree):
         drop_caches()
 
     def close(self):
         pass
+
+
+def output(command, env, place):
+    done = subprocess.run(command, cwd=place, env=env, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode not in (0, 1):
+        sys.exit(f"compare.sh: in {place}, `{command[-1]}` failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+    return done.stdout
 
 
 class Plain(Side):
@@ -76,6 +88,24 @@ class Aether(Side):
         subprocess.run([self.aether, "session", "unmount", "--all"], env=self.own, check=False, capture_output=True)
 
 
+class Accelerated(Aether):
+    """Each command by itself: mounting, and taking in what it wrote, count."""
+
+    name = "aether-accelerate"
+
+    def add(self, tree, origin):
+        self.at[tree] = self.top
+        self.call("source", "create", tree, origin)
+        self.call("session", "create", tree, "--source", tree)
+
+    def shell(self, tree, command, env):
+        run = [str(self.aether), "run", tree, "--accelerate", "--", "sh", "-c", command]
+        return output(run, env | self.own, self.at[tree])
+
+    def make_cold(self, _tree):
+        drop_caches()
+
+
 class Overlay(Side):
     name = "overlayfs"
     program = ["mount", "-t", "overlay", "overlay"]
@@ -110,4 +140,4 @@ class FuseOverlay(Overlay):
             subprocess.run(["fusermount3", "-u", str(at)], check=False)
 
 
-ALL = {side.name: side for side in (Plain, Aether, Overlay, FuseOverlay)}
+ALL = {side.name: side for side in (Plain, Aether, Accelerated, Overlay, FuseOverlay)}

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -61,28 +60,20 @@ class Workload:
         return all(map(shutil.which, self.needs)) and not (self.cold and os.geteuid() != 0)
 
     def run(self, side, disk):
-        at = side.at[self.tree]
         env = side.environment() | {"PYTHON": sys.executable, "ARCHIVE": str(archive_of(disk / "origin" / self.tree))}
         if self.before:
-            shell(self.before, at, env)
+            side.shell(self.tree, self.before, env)
         if self.cold:
             side.make_cold(self.tree)
         begun = time.perf_counter()
-        printed = shell(self.command, at, env)
+        printed = side.shell(self.tree, self.command, env)
         seconds = time.perf_counter() - begun
         if self.check:
-            printed = shell(self.check, at, env)
+            printed = side.shell(self.tree, self.check, env)
         if self.after:
-            shell(self.after, at, env)
+            side.shell(self.tree, self.after, env)
         lines = sorted(printed.splitlines())
         return Outcome(seconds, hashlib.sha1(b"\n".join(lines)).hexdigest())
-
-
-def shell(command, at, env):
-    done = subprocess.run(["sh", "-c", command], cwd=at, env=env, stdin=subprocess.DEVNULL, capture_output=True)
-    if done.returncode not in (0, 1):
-        sys.exit(f"compare.sh: in {at}, `{command}` failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
-    return done.stdout
 
 
 def python(script):
