@@ -21,7 +21,7 @@ Examples:
   aether session run login-bug -- make test
   aether run login-bug -- sh -c 'echo done >> notes.txt'
   aether run login-bug --same-path -- pwd
-  aether run login-bug --accelerate -- tar xf sources.tar")]
+  aether run login-bug --accelerate -- make test")]
 pub(crate) struct Args {
     /// The session; without it the current one
     #[arg(add = clap_complete::ArgValueCandidates::new(names::sessions))]
