@@ -188,7 +188,8 @@ impl UpperDir {
             // The first that was noted is how it was, also when noting was all that an earlier attempt came to.
             if let Entry::Vacant(free) = known.entry(meta.ino()) {
                 free.insert((mode, ctime));
-                let _ = writeln!(lines, "{} {mode} {} {}", meta.ino(), ctime.secs, ctime.nanos);
+                let (secs, nanos) = (ctime.secs, ctime.nanos);
+                let _ = writeln!(lines, "{} {mode} {secs} {nanos}", meta.ino());
             }
         }
         if !lines.is_empty() {
