@@ -292,7 +292,7 @@ impl Catalog {
             let mut wrong = labels.damaged_lines;
             for (table, key) in TABLES {
                 for row in row::all(view, table, key)? {
-                    let found = rows_of(&line(0, &[row])[1..].trim_ascii_end()).unwrap_or_default();
+                    let found = rows_of(line(0, &[row])[1..].trim_ascii_end()).unwrap_or_default();
                     wrong += found.iter().filter(|(name, right)| labels.rows.get(name) != Some(right)).count() as u64;
                 }
             }
@@ -389,6 +389,8 @@ mod tests {
         assert_eq!(Labels::read(dir.path()).unwrap().rows.len(), 4);
     }
 
+    type Step<'a> = dyn Fn(&mut crate::catalog::Tx<'_>) -> Result<(), Error> + 'a;
+
     #[test]
     fn every_change_of_a_row_has_its_label() {
         let dir = tempfile::TempDir::new().unwrap();
@@ -397,7 +399,7 @@ mod tests {
         let tree = |byte| crate::model::RootId(crate::model::ObjectId([byte; 32]));
         let act = |now_ns| Act { actor: "ann".into(), command: "test".into(), now_ns, seed: [now_ns as u8; 32] };
         let id = catalog.write::<_, Error>(&act(1), |tx| tx.create_session("a", &Base::default(), None)).unwrap();
-        let steps: [&dyn Fn(&mut crate::catalog::Tx<'_>) -> Result<(), Error>; 6] = [
+        let steps: [&Step<'_>; 6] = [
             &|tx| tx.pin_root(&id, tree(3)),
             &|tx| tx.rename_session(&tx.view().session("a")?, "b"),
             &|tx| tx.settle_session(&tx.view().session("b")?, 0, tree(4)).map(drop),
