@@ -41,9 +41,12 @@ pub struct MountRecord {
     /// The data directory that it serves from.
     #[serde(with = "path_text")]
     pub data_dir: PathBuf,
-    /// Where it mounts.
+    /// Where it is mounted. In the file it is where that was done; a directory above may have another name since.
     #[serde(with = "path_text")]
     pub mount_point: PathBuf,
+    /// The kernel's numbers of the mount and its device, once it is mounted.
+    #[serde(default)]
+    pub mounted: Option<(u32, String)>,
     /// Whether the mount point goes with the mount.
     pub created_mount_point: bool,
     /// Whether changes are refused.
@@ -84,6 +87,7 @@ impl MountRecord {
             what: spec.what.clone(),
             data_dir: spec.data_dir.clone(),
             mount_point: spec.mount_point.clone(),
+            mounted: None,
             created_mount_point: spec.created_mount_point,
             read_only: spec.options.read_only,
             log: spec.log.clone(),
@@ -106,7 +110,8 @@ impl MountRecord {
     /// The record as it is now, after another process may have taken over; `None` if it is gone.
     #[must_use]
     pub fn again(&self, run: &RunDir) -> Option<Self> {
-        serde_json::from_slice(&fs::read(run.join(&format!("{}.json", self.stem))).ok()?).ok()
+        let now: Self = serde_json::from_slice(&fs::read(run.join(&format!("{}.json", self.stem))).ok()?).ok()?;
+        Some(Self { mount_point: self.mount_point.clone(), ..now })
     }
 
     /// The name of its control socket in the run directory.
@@ -179,7 +184,7 @@ pub(super) fn remove_record(run: &RunDir, stem: &str) {
 pub fn mounts(run: &RunDir) -> Result<Vec<(MountRecord, MountState)>, Failure> {
     let failed = |error: io::Error| Failure::io(run.path(), &error);
     let table = MountTable::read().map_err(failed)?;
-    let mut found: Vec<(MountRecord, MountState)> = records(run)
+    let mut found: Vec<(MountRecord, MountState)> = records(run, &table)
         .map_err(failed)?
         .into_iter()
         .map(|record| {
@@ -205,7 +210,7 @@ pub fn mount_of(run: &RunDir, path: &Path) -> Result<Option<MountRecord>, Failur
             && entry.tag() == Some(&record.tag)
             && record.entry(&table).is_none_or(|own| own.device == entry.device)
     };
-    Ok(records(run).map_err(failed)?.into_iter().find(same))
+    Ok(records(run, &table).map_err(failed)?.into_iter().find(same))
 }
 
 /// Takes away what mount processes that are gone left behind: mounts that answer nobody, records, sockets, and mount
@@ -215,12 +220,12 @@ pub fn mount_of(run: &RunDir, path: &Path) -> Result<Option<MountRecord>, Failur
 /// [`Failure`] when a mount cannot be taken away; its record then stays.
 pub fn clean_stale(run: &RunDir) -> Result<Vec<MountRecord>, Failure> {
     let failed = |error: io::Error| Failure::io(run.path(), &error);
-    if !records(run).map_err(failed)?.iter().any(|record| !record.is_alive()) {
+    if !records(run, &MountTable::default()).map_err(failed)?.iter().any(|record| !record.is_alive()) {
         return Ok(Vec::new());
     }
     // Two at once could take away what a third has mounted at the same place in between.
     let _lock = run.lock().map_err(failed)?;
-    let all = records(run).map_err(failed)?;
+    let all = records(run, &MountTable::read().map_err(failed)?).map_err(failed)?;
     let (alive, dead): (Vec<_>, Vec<_>) = all.into_iter().partition(MountRecord::is_alive);
     for record in &dead {
         let claimed = alive.iter().any(|other| other.mount_point == record.mount_point);
@@ -236,7 +241,8 @@ pub fn clean_stale(run: &RunDir) -> Result<Vec<MountRecord>, Failure> {
     Ok(dead)
 }
 
-fn records(run: &RunDir) -> io::Result<Vec<MountRecord>> {
+/// All records, with the places where their mounts are by this table.
+fn records(run: &RunDir, table: &MountTable) -> io::Result<Vec<MountRecord>> {
     let mut found = Vec::new();
     for file in fs::read_dir(run.path())? {
         let path = file?.path();
@@ -247,7 +253,33 @@ fn records(run: &RunDir) -> io::Result<Vec<MountRecord>> {
             found.push(record);
         }
     }
+    follow(&mut found, table);
     Ok(found)
+}
+
+/// Whether no record but `stem`'s has this place; `false` if that cannot be told.
+pub(super) fn is_unclaimed(run: &RunDir, stem: &str, place: &Path) -> bool {
+    let all = records(run, &MountTable::default());
+    all.is_ok_and(|all| all.iter().all(|record| record.stem == stem || record.mount_point != place))
+}
+
+/// Finds mounts again that are at another place because a directory above has another name now. The kernel gives the
+/// numbers of a mount that is gone to the next one; but that has a record with its place before it is made.
+fn follow(records: &mut [MountRecord], table: &MountTable) {
+    for at in 0..records.len() {
+        let record = &records[at];
+        if record.entry(table).is_some() {
+            continue;
+        }
+        let Some((id, device)) = &record.mounted else { continue };
+        let mut entries = table.entries().iter();
+        let moved =
+            entries.find(|entry| (entry.id, &entry.device) == (*id, device) && entry.tag() == Some(&record.tag));
+        let unclaimed = |entry: &&MountEntry| !records.iter().any(|other| other.mount_point == entry.mount_point);
+        if let Some(place) = moved.filter(unclaimed).map(|entry| entry.mount_point.clone()) {
+            records[at].mount_point = place;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -264,6 +296,7 @@ mod tests {
             what: Value::Null,
             data_dir: "/data".into(),
             mount_point: mount_point.into(),
+            mounted: Some((40, "0:50".into())),
             created_mount_point: false,
             read_only: false,
             log: "/data/log/x".into(),
@@ -284,6 +317,22 @@ mod tests {
         assert_eq!(dead.state(&table), MountState::Dead);
         dead.keeper = Some(ProcessId::own().expect("readable"));
         assert_eq!(dead.state(&table), MountState::Starting, "another one takes over");
+    }
+
+    #[test]
+    fn a_mount_is_followed_to_where_its_directory_was_moved() {
+        let table = MountTable::parse(b"40 21 0:50 / /mnt/new rw - fuse.aether aether:s-1 rw\n");
+        let mut records = [record("/mnt/a")];
+        follow(&mut records, &table);
+        assert_eq!(records[0].mount_point, Path::new("/mnt/new"));
+        assert_eq!(records[0].state(&table), MountState::Live);
+        let mut records = [record("/mnt/a"), record("/mnt/new")];
+        follow(&mut records, &table);
+        assert_eq!(records[0].mount_point, Path::new("/mnt/a"), "the numbers are those of another mount by now");
+        let mut records = [record("/mnt/a")];
+        records[0].tag = "s-2".into();
+        follow(&mut records, &table);
+        assert_eq!(records[0].mount_point, Path::new("/mnt/a"), "it is another session's");
     }
 
     #[test]

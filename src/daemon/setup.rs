@@ -165,6 +165,7 @@ fn complete<W: Workspace>(parts: Complete<W>) -> Result<Running, Failure> {
     let connection =
         Connection { invalidations: server.invalidations(), counters: server.counters(), mounted: mounted.clone() };
     workspace.connected(&connection);
+    record.lock().mounted = Some((mounted.entry.id, mounted.entry.device.clone()));
     let now = record.lock().clone();
     let ending = Ending::new(Arc::clone(&workspace), mounted, now.clone(), run.clone(), link.clone());
     let ending = Arc::new(ending);

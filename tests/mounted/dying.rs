@@ -235,6 +235,44 @@ fn the_watcher_ends_with_an_orderly_unmount() {
 }
 
 #[test]
+fn a_mount_whose_parent_was_renamed_is_found_and_taken_away() {
+    if skipped() {
+        return;
+    }
+    let workspace = Workspace::new();
+    let origin = workspace.path("origin");
+    fs::create_dir(&origin).unwrap();
+    workspace.session_on(&origin);
+    let (before, after) = (workspace.path("before"), workspace.path("after"));
+    let mount_there = || {
+        let at = before.join("m");
+        fs::create_dir_all(&at).unwrap();
+        let run = workspace.aether(&["session", "mount", "session", at.to_str().unwrap()]);
+        assert!(run.status.success(), "{run:?}");
+        fs::rename(&before, &after).unwrap();
+    };
+    let is_there = || MountTable::read().unwrap().at(&after.join("m")).is_some();
+
+    mount_there();
+    fs::write(after.join("m/new"), "kept").unwrap();
+    let listed = workspace.aether(&["session", "list", "--json"]).stdout;
+    assert!(String::from_utf8_lossy(&listed).contains("after/m"), "{}", String::from_utf8_lossy(&listed));
+    let run = workspace.aether(&["session", "unmount", "session"]);
+    assert!(run.status.success() && String::from_utf8_lossy(&run.stdout).contains("after/m"), "{run:?}");
+    assert!(!is_there());
+    fs::remove_dir_all(&after).unwrap();
+
+    mount_there();
+    assert_eq!(fs::read_to_string(after.join("m/new")).unwrap(), "kept");
+    let dead = record(&workspace);
+    watcher_of(&dead);
+    for process in [dead.keeper.as_ref().unwrap(), &dead.process] {
+        process.signal(Signal::KILL).unwrap();
+    }
+    eventually("the mount is gone", Duration::from_secs(2), || !is_there());
+}
+
+#[test]
 fn who_serves_a_mount_is_shown() {
     if skipped() {
         return;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fuse::{How, MountEntry, MountError, MountTable, unmount};
 
-use super::super::registry::remove_record;
+use super::super::registry::{self, remove_record};
 use super::super::{RunDir, ServeSpec, logger, path_text};
 use super::{Kept, Part, Roles, packet};
 
@@ -53,9 +53,16 @@ impl Remains {
         }
     }
 
-    /// The kernel gives numbers of mounts and devices that are gone to the next ones, so the place counts too.
+    /// The kernel gives numbers of mounts and devices that are gone to the next ones, so the place counts too: it is the
+    /// one of the beginning, or, if a directory above was renamed, one that no other record has.
     fn is_own(&self, entry: &MountEntry) -> bool {
-        (entry.id, &entry.device, &entry.mount_point) == (self.mount_id, &self.device, &self.mount_point)
+        let is_elsewhere = || {
+            let run = RunDir::open(&self.run_dir).ok();
+            run.is_some_and(|run| registry::is_unclaimed(&run, &self.stem, &entry.mount_point))
+        };
+        (entry.id, &entry.device) == (self.mount_id, &self.device)
+            && entry.is_ours()
+            && (entry.mount_point == self.mount_point || is_elsewhere())
     }
 
     /// Whether nobody has cleaned up: whoever takes the mount away removes the record after that.

@@ -312,14 +312,14 @@ mod tests {
         let ino = |path: &Path| fs::metadata(path).unwrap().ino();
         let (dir_ino, file_ino) = (ino(&inner), ino(&file));
         fs::set_permissions(&file, fs::Permissions::from_mode(0o200)).unwrap();
-        fs::set_permissions(&inner, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o0)).unwrap();
         for _ in 0..2 {
             upper.open_up().unwrap();
             assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o700);
             let modes = upper.modes().unwrap();
             assert_eq!((modes[&dir_ino].0, modes[&file_ino].0, modes.len()), (0, 0o200, 2));
         }
-        fs::set_permissions(&inner, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o0)).unwrap();
         remove_tree(upper.path()).unwrap();
         assert!(!upper.is_there());
         remove_tree(upper.path()).unwrap();

@@ -3,7 +3,7 @@
 //! A use case says with [`before`] what it is about to do, and with [`Passed::done`] that it did it. One that runs before
 //! can refuse by its exit code, one that runs after cannot: its failure is noted in the history and among
 //! [`Context::notices`]. Hooks run where all is decided that does not depend on them, and before anything is held: neither
-//! a transaction nor the lock of a session. What they see is what happens, by its tree ([`view`]); whoever acts makes sure of
+//! a transaction nor the lock of a session. What they see is what happens, by its tree (`view`); whoever acts makes sure of
 //! that, or says [`HookError::Overtaken`].
 //!
 //! Only programs that the user installed are hooks ([`find`]): nothing that came in with a source, and nothing that
