@@ -3,7 +3,7 @@
 use crate::catalog::{Checkpoint, Session};
 
 use super::error::Result;
-use super::{Context, names};
+use super::{Context, names, reserve};
 
 /// The checkpoints of a session (the current one if none is named), newest first.
 ///
@@ -57,6 +57,7 @@ pub fn rename(cx: &mut Context, text: &str, name: &str) -> Result<(Session, Chec
 /// One is not there.
 pub fn delete(cx: &mut Context, texts: &[String]) -> Result<Vec<(Session, Checkpoint)>> {
     let found = texts.iter().map(|text| show(cx, text)).collect::<Result<Vec<_>>>()?;
+    reserve::lend(&cx.paths.data);
     cx.write(|tx| {
         for (_, checkpoint) in &found {
             // Named twice, it is gone the second time.

@@ -51,6 +51,7 @@ pub mod outcome;
 mod parallel;
 pub mod path_log;
 pub mod policy;
+mod reserve;
 pub mod retention;
 mod review_error;
 pub mod rules;

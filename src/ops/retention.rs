@@ -38,6 +38,7 @@ struct Due {
 /// # Errors
 /// What the catalog says. A session that is in use is no error: its turn comes the next time.
 pub fn apply(cx: &mut Context, rules: &Retention) -> Result<Applied> {
+    super::reserve::lend(&cx.paths.data);
     let due = due(cx, rules)?;
     let mut applied = Applied::default();
     for session in due.archive {

@@ -10,7 +10,7 @@ use super::hooks::{self, Occasion, Transition};
 use super::live::{self, LiveError};
 use super::session_list::{SessionInfo, show};
 use super::session_mount::{live_mount, run_dir};
-use super::{Context, Error, session_changes, session_status};
+use super::{Context, Error, reserve, session_changes, session_status};
 
 /// Moves a session to the trash, with its files. Its name is free at once.
 ///
@@ -37,6 +37,7 @@ pub(super) fn to_trash(cx: &mut Context, session: &Session) -> Result<()> {
     let pass = gate::pass(cx, Action::Delete, Work::present(session, None))?;
     let passed = hooks::before(cx, Occasion::of(Transition::Delete, session, json!({})))?;
     let _nobody_mounts_it = unmounted(cx, session)?;
+    reserve::lend(&cx.paths.data);
     cx.write(|tx| {
         pass.confirm(tx.view())?;
         Ok(tx.delete_session(&tx.view().session(&session.id)?)?)

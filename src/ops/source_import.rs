@@ -20,7 +20,7 @@ use super::live::LiveError;
 use super::names::Named;
 use super::source_list::{SourceInfo, show};
 use super::source_origin::{Origin, Taken, take_stream};
-use super::{Context, Error, blank, mounts, states};
+use super::{Context, Error, blank, mounts, reserve, states};
 
 /// What a source is made of.
 pub enum From {
@@ -101,6 +101,7 @@ pub fn create(
         super::tags::put(tx, ObjectType::Source, &id, tags)?;
         Ok(id)
     })?;
+    reserve::keep(&cx.paths.data);
     Ok(SourceImport { info: show(cx, &id)?, changed: true, left_out: revision.left_out, files_read })
 }
 

@@ -18,7 +18,7 @@ pub use crate::store::gc::{Collected, Watch};
 use super::accelerate::remove_tree;
 use super::error::Result;
 use super::live::What;
-use super::{Context, Error, blank, live};
+use super::{Context, Error, blank, live, reserve};
 
 /// How to go about it.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,9 @@ impl GcReport {
 /// # Errors
 /// Another collection runs; commands that store something do not end; a tree is damaged; or what the disk says.
 pub fn run(cx: &mut Context, options: &GcOptions, watch: &dyn Watch) -> Result<GcReport> {
+    if !options.dry_run {
+        reserve::lend(&cx.paths.data);
+    }
     let store = cx.store()?.clone();
     let mut report = GcReport { dry_run: options.dry_run, ..GcReport::default() };
     let how = Options { dry_run: options.dry_run, live_percent: options.live_percent, ..Options::default() };
@@ -90,6 +93,7 @@ pub fn run(cx: &mut Context, options: &GcOptions, watch: &dyn Watch) -> Result<G
     if !options.dry_run {
         // Those of what is gone go with it.
         cx.write_labels()?;
+        reserve::keep(&cx.paths.data);
     }
     Ok(report)
 }

@@ -6,7 +6,7 @@
 use crate::catalog::{ObjectType, Trashed};
 
 use super::error::Result;
-use super::{Context, session_status};
+use super::{Context, reserve, session_status};
 
 /// What emptying did.
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ pub fn restore(cx: &mut Context, key: &str, name: Option<&str>) -> Result<Trashe
 /// # Errors
 /// What the catalog or the disk says.
 pub fn empty(cx: &mut Context, objects: &[Trashed]) -> Result<Emptied> {
+    reserve::lend(&cx.paths.data);
     let kept = cx.write(|tx| Ok(tx.purge(objects)?))?;
     // Rows first: a session without files is empty, files without a session are found by the next collection.
     let removed: Vec<_> = objects.iter().filter(|found| !kept.contains(found)).cloned().collect();

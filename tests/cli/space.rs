@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::World;
+use super::{World, needs_root};
 
 /// Bytes of all files below a directory.
 fn disk_usage(dir: &Path) -> u64 {
@@ -378,4 +378,50 @@ fn without_labels_a_lost_catalog_is_made_anew_with_every_tree_that_is_found() {
     assert_eq!(world.run(["store", "verify", "--read-data"]).code, 0);
     world.ok(["store", "gc", "--trash-days", "0"]);
     assert_eq!(world.run(["store", "verify", "--read-data"]).code, 0);
+}
+
+/// A file system of its own in memory, gone at the end.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn new(at: &Path) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let flags = rustix::mount::MountFlags::NOSUID;
+        rustix::mount::mount("small", at, "tmpfs", flags, Some(c"size=32m,mode=700")).unwrap();
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _gone = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn on_a_full_disk_deleting_gives_space_back() {
+    if needs_root() {
+        return;
+    }
+    let world = World::new();
+    let _small = Small::new(&world.data());
+    fs::create_dir(world.path("big")).unwrap();
+    for seed in 0..5 {
+        fs::write(world.path("big").join(seed.to_string()), noise(seed, 1 << 20)).unwrap();
+    }
+    world.ok(["source", "create", "big", "big"]);
+    world.ok(["session", "create", "one", "--source", "big"]);
+    let mut file = fs::File::create(world.data().join("fill")).unwrap();
+    for block in [1 << 16, 1] {
+        while std::io::Write::write_all(&mut file, &vec![0; block]).is_ok() {}
+    }
+    drop(file);
+    world.ok(["session", "delete", "--yes", "one"]);
+    world.ok(["source", "delete", "big"]);
+    world.ok(["trash", "empty", "--yes"]);
+    let freed = world.json(["store", "gc"])[0]["freed_bytes"].as_u64().unwrap();
+    assert!(freed > 5 << 20, "{freed}");
+    fs::remove_file(world.data().join("fill")).unwrap();
+    world.ok(["store", "gc"]);
+    assert_eq!(fs::metadata(world.data().join("reserve")).unwrap().len(), 2 << 20, "it is kept for the next time");
 }
