@@ -141,7 +141,10 @@ fn a_signal_ends_a_command_and_the_mount_made_for_it() {
     let started = world.path("started");
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
         let script = format!("echo $$ >{0}.new; mv {0}.new {0}; exec sleep 60", started.display());
-        let mut run = world.aether(["run", "one", "--", "sh", "-c", &script]).spawn().unwrap();
+        // Also where the tests themselves are started with `nohup`.
+        let mut run = world.command("env");
+        run.args(["--default-signal=TERM,HUP", "aether", "run", "one", "--", "sh", "-c", &script]);
+        let mut run = run.spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         while !started.exists() {
             assert!(Instant::now() < deadline, "the command does not start");
