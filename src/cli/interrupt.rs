@@ -73,19 +73,24 @@ pub(super) fn hear() -> io::Result<Box<dyn Interrupts>> {
 
 /// A flag that becomes true with SIGINT or SIGTERM.
 pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
-    Ok(flag_until()?.0)
+    Ok(register()?.0)
 }
 
 /// As [`flag`], until that which comes with it is dropped.
 pub(super) fn flag_until() -> io::Result<(Arc<AtomicBool>, Until)> {
-    let (stop, mut until) = (Arc::new(AtomicBool::new(false)), Until(Vec::new()));
+    let (stop, handlers) = register()?;
+    Ok((stop, Until(handlers)))
+}
+
+fn register() -> io::Result<(Arc<AtomicBool>, Vec<SigId>)> {
+    let (stop, mut handlers) = (Arc::new(AtomicBool::new(false)), Vec::new());
     ENDS_IN_ORDER.store(true, Ordering::SeqCst);
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag unset, and sets it.
         let shutdown = flag::register_conditional_shutdown(signal, Exit::INTERRUPTED.0.into(), Arc::clone(&stop))?;
-        until.0.extend([shutdown, flag::register(signal, Arc::clone(&stop))?]);
+        handlers.extend([shutdown, flag::register(signal, Arc::clone(&stop))?]);
     }
-    Ok((stop, until))
+    Ok((stop, handlers))
 }
 
 /// Handlers of signals that go with this.
