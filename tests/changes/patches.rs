@@ -148,7 +148,7 @@ proptest! {
 }
 
 #[test]
-fn a_patch_reads_as_git_writes_it() {
+fn a_patch_reads_as_git_writes_it_but_for_quotes_around_spaces() {
     let bench = Bench::new();
     bench.write("t/edited", "one\ntwo\nthree");
     bench.write("t/moved", "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
@@ -178,7 +178,7 @@ new mode 100755
 diff --git \"a/new \\\"one\\\"\" \"b/new \\\"one\\\"\"
 new file mode 100644
 index 0000000..e69de29
-diff --git a/moved b/z moved
+diff --git a/moved \"b/z moved\"
 similarity index 76%
 rename from moved
 rename to z moved
@@ -217,6 +217,22 @@ fn large_files_that_are_no_text_go_through_git_both_ways() {
     assert!(git_view(&bench.path("a")) == git_view(&bench.path("b")));
     git_apply(&bench.path("a"), &patch, &["--reverse"]);
     assert!(git_view(&bench.path("a")) == before);
+}
+
+#[test]
+fn patch_finds_names_with_spaces_of_files_without_lines() {
+    let bench = Bench::new();
+    bench.write("a/old one", "");
+    bench.write("a/a mode", "x");
+    bench.write("b/new one", "");
+    bench.write("b/a mode", "x");
+    fs::set_permissions(bench.path("b/a mode"), fs::Permissions::from_mode(0o755)).unwrap();
+    bench.write("b/one more", "");
+    let patch = patch_between(&bench, bench.import("a"), bench.import("b"));
+    let mut program = Command::new("patch");
+    program.args(["-p1", "--quiet", "--no-backup-if-mismatch"]).current_dir(bench.path("a"));
+    feed(&mut program, &patch).unwrap();
+    assert_eq!(git_view(&bench.path("a")), git_view(&bench.path("b")));
 }
 
 proptest! {

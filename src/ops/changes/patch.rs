@@ -166,9 +166,13 @@ fn mode(entry: &SnapshotEntry) -> &'static [u8] {
 #[must_use]
 pub fn quoted(prefix: &[u8], path: &BytePath) -> Vec<u8> {
     let plain = [prefix, path.as_bytes()].concat();
-    if !plain.iter().any(|&byte| !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\') {
-        return plain;
+    match plain.iter().any(|&byte| !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\') {
+        true => in_quotes(plain),
+        false => plain,
     }
+}
+
+fn in_quotes(plain: Vec<u8>) -> Vec<u8> {
     let mut out = vec![b'"'];
     for byte in plain {
         match byte {
@@ -195,8 +199,14 @@ fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     out.push(b'\n');
 }
 
+/// The first line. A name with a space is in quotes, though git leaves them out: `patch` does not find its end otherwise where no
+/// other line has it, as with an empty file or a mode, and git reads both.
 fn head(out: &mut Vec<u8>, from: &BytePath, to: &BytePath) {
-    put(out, &[b"diff --git ", &quoted(b"a/", from), b" ", &quoted(b"b/", to)]);
+    let name = |prefix: &[u8], path: &BytePath| match path.as_bytes().contains(&b' ') {
+        true => in_quotes([prefix, path.as_bytes()].concat()),
+        false => quoted(prefix, path),
+    };
+    put(out, &[b"diff --git ", &name(b"a/", from), b" ", &name(b"b/", to)]);
 }
 
 fn text(old: Option<&BytePath>, new: Option<&BytePath>, hunks: &[Hunk]) -> Vec<u8> {
