@@ -1,6 +1,8 @@
 //! Unmounting, without ever touching what is mounted, so that a mount without a process can be taken away too.
 
 use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
@@ -11,6 +13,13 @@ use super::fusermount;
 use super::holders::holders;
 use super::mount::same;
 use super::mountinfo::{MountEntry, MountTable};
+
+/// How long a mount may be busy because of somebody who cannot be found, such as a process that is just being started and
+/// still has what its parent had open.
+const FLEETING: Duration = Duration::from_millis(500);
+
+/// How often it is tried meanwhile.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How to unmount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +35,16 @@ pub enum How {
 /// # Errors
 /// [`MountError::Busy`] names those who hold it; [`MountError::NotMounted`] when it is not there (any more).
 pub fn unmount(entry: &MountEntry, how: How) -> Result<(), MountError> {
+    let end = Instant::now() + FLEETING;
+    loop {
+        match unmount_once(entry, how) {
+            Err(MountError::Busy { holders, .. }) if holders.is_empty() && Instant::now() < end => thread::sleep(LOOK),
+            result => return result,
+        }
+    }
+}
+
+fn unmount_once(entry: &MountEntry, how: How) -> Result<(), MountError> {
     let path = entry.mount_point.clone();
     let failed = |source: io::Error| MountError::Io { path: path.clone(), source };
     let table = MountTable::read().map_err(failed)?;

@@ -1,7 +1,7 @@
 //! Disk space that is kept for the commands that give space back: on a disk without a block left even deleting needs some,
 //! for the log of the catalog.
 //!
-//! It is a file of nothing in the data directory. Commands that delete take it away when the disk is full, imports and
+//! It is an empty file in the data directory that blocks are set aside for. Commands that delete take it away when the disk is full, imports and
 //! collections make it again when there is room. It is best effort: no command fails because of it. Space that a quota
 //! takes away cannot be seen, and is not made up for.
 
@@ -34,9 +34,10 @@ pub(super) fn keep(data: &Path) {
     }
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&place);
     // A file system that cannot promise space has nothing to keep.
-    if made.is_ok_and(|file| fallocate(&file, FallocateFlags::empty(), 0, BYTES).is_err()) {
+    if made.is_ok_and(|file| fallocate(&file, FallocateFlags::KEEP_SIZE, 0, BYTES).is_err()) {
         let _gone = fs::remove_file(&place);
     }
+    let _best_effort = RealDisk.sync_dir(data);
 }
 
 fn place(data: &Path) -> PathBuf {
@@ -62,7 +63,7 @@ mod tests {
             keep(dir.path());
             lend(dir.path());
             let found = fs::metadata(place(dir.path())).unwrap();
-            assert_eq!((found.len(), found.mode() & 0o777), (BYTES, 0o600));
+            assert_eq!((found.len(), found.mode() & 0o777), (0, 0o600));
             assert!(found.blocks() * 512 >= BYTES, "it takes the space that it keeps");
         }
     }

@@ -423,5 +423,6 @@ fn on_a_full_disk_deleting_gives_space_back() {
     assert!(freed > 5 << 20, "{freed}");
     fs::remove_file(world.data().join("fill")).unwrap();
     world.ok(["store", "gc"]);
-    assert_eq!(fs::metadata(world.data().join("reserve")).unwrap().len(), 2 << 20, "it is kept for the next time");
+    let reserve = fs::metadata(world.data().join("reserve")).unwrap();
+    assert!(std::os::unix::fs::MetadataExt::blocks(&reserve) * 512 >= 2 << 20, "it is kept for the next time");
 }

@@ -149,7 +149,8 @@ impl Scene {
 
     fn hold(&mut self, before: Option<usize>, content: usize) {
         self.tick(0);
-        let open = self.cx.open_session(&self.session).unwrap();
+        // As commands do: what was open a moment ago may be held by a process that another thread is starting.
+        let open = self.cx.open_session_soon(&self.session).unwrap();
         let caller = Caller { uid: 0, gid: 0, umask: 0, now: Timestamp::new(self.cx.now_ns, 0), request: 0 };
         if let Some(before) = before {
             open.overlay.rmdir(caller, ROOT_INO, CONTENTS[before].as_bytes()).unwrap();

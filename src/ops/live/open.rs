@@ -159,7 +159,15 @@ impl SessionLock {
     /// # Errors
     /// [`LiveError::InUse`], or what the disk says.
     pub fn take(data_dir: &Path, id: &str) -> Result<Self, LiveError> {
-        Ok(Self { _file: lock(&crate::disk::RealDisk, &session_dir(data_dir, id), id, MOMENT)? })
+        let (disk, dir) = (crate::disk::RealDisk, session_dir(data_dir, id));
+        let is_new = !dir.exists();
+        let held = Self { _file: lock(&disk, &dir, id, MOMENT)? };
+        if is_new {
+            for above in dir.ancestors().skip(1).take_while(|above| above.starts_with(data_dir)) {
+                disk.sync_dir(above).map_err(|source| LiveError::Io { path: above.to_owned(), source })?;
+            }
+        }
+        Ok(held)
     }
 }
 
