@@ -178,3 +178,21 @@ fn only_an_empty_place_is_written_to_and_nothing_is_left_of_a_failure() {
     assert!(!hidden.iter().any(|name| name.to_string_lossy().starts_with('.')), "{hidden:?}");
     assert_eq!(world.run(["session", "absorb", "work", "nowhere"]).code, 3);
 }
+
+#[test]
+fn a_new_file_that_got_the_number_of_a_removed_one_is_no_rename() {
+    let world = world();
+    world.ok(["session", "materialize", "work", "plain"]);
+    let plain = world.path("plain");
+    let number = fs::metadata(plain.join("index.html")).unwrap().ino();
+    fs::remove_file(plain.join("index.html")).unwrap();
+    // A file system may give the number to the next file, or later, or never: then there is nothing to see here.
+    let mut made = (0..64).map(|n| plain.join(format!("new-{n}")));
+    let same = made.find(|path| {
+        fs::write(path, "another file\n").unwrap();
+        fs::metadata(path).unwrap().ino() == number
+    });
+    world.ok(["session", "absorb", "work", "plain"]);
+    let status = world.ok(["diff", "work", "--name-status"]);
+    assert!(status.contains("D\tindex.html\n") && !status.contains("R\t"), "{same:?}: {status}");
+}

@@ -1,7 +1,8 @@
 //! Puts an imported directory in terms of the session's inodes.
 //!
 //! Two trees have the same shape: what was written to the directory, and its footprint, which has the inode numbers that
-//! the files got there. So a number found in the directory stands for an inode of the session, wherever its file is now.
+//! the files got there. So a number found in the directory stands for an inode of the session, wherever its file is now:
+//! with the time of birth beside it, as file systems give the number of a removed file to the next one that is made.
 //! What has no such number is the session's inode of the same path, if the kinds agree, or else a new one. A directory of
 //! which nothing changed is taken over as it was written, unread.
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::{Attr, Body, DirRef, Entry, Ino, Kind, Name, ROOT_INO, Root, RootId, Totals};
+use crate::model::{Attr, Body, DirRef, Entry, Ino, Kind, Name, ROOT_INO, Root, RootId, Timestamp, Totals};
 use crate::ops::error::{Error, Result};
 use crate::ops::live::LiveError;
 use crate::overlay::LowerError;
@@ -45,13 +46,20 @@ struct Dirs {
 
 type Listing = BTreeMap<Name, Entry>;
 
+/// Which file it is among all that ever were in the directory.
+type Identity = (Ino, Timestamp);
+
+fn identity(entry: &Entry) -> Identity {
+    (entry.attr.ino, entry.attr.btime)
+}
+
 struct Renumbering<'a> {
     store: &'a Store,
     writer: &'a Writer,
     /// Look into what did not change, too: a file in it has got another name elsewhere.
     whole: bool,
-    /// By number in the directory: the inodes of directories of which something changed.
-    by_number: FxHashMap<Ino, Known>,
+    /// By what the directory knows them by: the inodes of directories of which something changed.
+    by_identity: FxHashMap<Identity, Known>,
     /// Numbers of the session that an inode of the directory has by its number there.
     claimed: FxHashSet<Ino>,
     /// What was decided about an inode with several names.
@@ -74,7 +82,7 @@ pub(super) fn renumber(store: &Store, writer: &Writer, trees: &Trees) -> Result<
         store,
         writer,
         whole: false,
-        by_number: FxHashMap::default(),
+        by_identity: FxHashMap::default(),
         claimed: FxHashSet::default(),
         decided: FxHashMap::default(),
         next_ino: pair.as_ref().map_or(0, |(_, written)| written.next_ino).max(ours.next_ino),
@@ -140,7 +148,7 @@ impl Renumbering<'_> {
             if let (Body::Dir(there), Body::Dir(written)) = (&there.body, &entry.body) {
                 self.collect(now.get(&name).and_then(dir_of), *there, *written)?;
             }
-            self.by_number.insert(there.attr.ino, Known { entry: entry.clone(), there: Some(there) });
+            self.by_identity.insert(identity(&there), Known { entry: entry.clone(), there: Some(there) });
         }
         Ok(())
     }
@@ -152,7 +160,8 @@ impl Renumbering<'_> {
         }
         let mut all = true;
         for (_, entry) in self.list(Some(theirs))? {
-            let known = self.by_number.get(&entry.attr.ino).filter(|known| known.entry.attr.kind == entry.attr.kind);
+            let known =
+                self.by_identity.get(&identity(&entry)).filter(|known| known.entry.attr.kind == entry.attr.kind);
             if let Some(known) = known {
                 self.claimed.insert(known.entry.attr.ino);
             }
@@ -197,7 +206,7 @@ impl Renumbering<'_> {
     /// The inode of the session that an entry is: by its number, or else by its path.
     fn known(&self, entry: &Entry, by_path: [Option<&Entry>; 2]) -> Option<Known> {
         let same_kind = |other: &&Entry| other.attr.kind == entry.attr.kind;
-        if let Some(known) = self.by_number.get(&entry.attr.ino).filter(|known| same_kind(&&known.entry)) {
+        if let Some(known) = self.by_identity.get(&identity(entry)).filter(|known| same_kind(&&known.entry)) {
             return Some(known.clone());
         }
         let free = |other: &&Entry| same_kind(other) && !self.claimed.contains(&other.attr.ino);
