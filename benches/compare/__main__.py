@@ -74,7 +74,7 @@ def main():
             for tree, origin in origins.items():
                 machine.say(f"{side.name}: {tree}")
                 side.add(tree, origin)
-        results = run(chosen, made, args.rounds, disk.path)
+        results, whole = run(chosen, made, args.rounds, disk.path)
     finally:
         for side in reversed(made):
             side.close()
@@ -88,12 +88,28 @@ def main():
         args.json.write_text(json.dumps({"machine": facts, "results": results}, indent=1) + "\n")
     if args.svg:
         args.svg.write_text(report.svg(facts, results))
+    if not whole:
+        return 128 + signal.SIGINT
     return 1 if any(result["differs"] for result in results) else 0
 
 
 def run(chosen, made, rounds, scratch):
-    """Times by workload and side: one round of all workloads after the other, and in each the sides in turn."""
-    results = {work.name: {"name": work.name, "what": work.what, "seconds": {}, "differs": []} for work in chosen}
+    """Times by workload and side, and whether all rounds were run: an interrupt ends them, and keeps what was measured."""
+    results = {}
+    try:
+        measure(chosen, made, rounds, scratch, results)
+        whole = True
+    except KeyboardInterrupt:
+        machine.say("interrupted: these are the times so far")
+        whole = False
+    sides_made = {side.name for side in made}
+    return [result for result in results.values() if sides_made == set(result["seconds"])], whole
+
+
+def measure(chosen, made, rounds, scratch, results):
+    """One round of all workloads after the other, and in each the sides in turn."""
+    for work in chosen:
+        results[work.name] = {"name": work.name, "what": work.what, "seconds": {}, "differs": []}
     for number in range(-1, rounds):
         for work in chosen:
             if number < 0 and not work.warms_up:
@@ -109,7 +125,6 @@ def run(chosen, made, rounds, scratch):
             first = told[made[0].name]
             results[work.name]["differs"] += [name for name, digest in told.items() if digest != first]
             machine.say(f"round {number + 1} of {rounds}: {work.name}" if number >= 0 else f"warming up: {work.name}")
-    return list(results.values())
 
 
 if __name__ == "__main__":
