@@ -13,7 +13,8 @@ fn changed() -> World {
     let world = World::with_web();
     world.sh(
         "cd src/web; echo out >.gitignore; mkdir -p out docs gone/deep; echo built >out/a; echo old >docs/old; echo d >gone/deep/f
-         echo kind >kind; mkdir dir; echo text >moved; ln -s lib link; chmod 640 index.html; echo x >mode",
+         echo kind >kind; mkdir dir; echo text >moved; ln -s lib link; chmod 640 index.html; echo x >mode
+         echo h >h1; ln h1 h2; echo k >k1",
     );
     world.ok(["source", "refresh", "web"]);
     world.ok(["update", "fix-login"]);
@@ -22,10 +23,14 @@ fn changed() -> World {
         "echo more >>lib/app.js; rm docs/old; rm -r gone; rm kind; mkdir kind; echo in >kind/f; rmdir dir; echo f >dir
          mkdir -p new/deep; mv moved new/deep/moved; rm link; ln -s docs link; chmod +x mode; echo s >out/a
          truncate -s 3M new/hole; echo end >>new/hole; setfattr -n user.note -v hi new/hole; touch -d '2001-02-03 04:05:06.7' new/hole
-         mkfifo new/pipe; chmod 711 new/deep",
+         mkfifo new/pipe; chmod 711 new/deep; echo more >>h1; ln k1 k2; echo n >new/n1; ln new/n1 new/deep/n2; ln k1 new/k3",
     );
     world
 }
+
+/// What of that is one file with several names.
+const LINKED: &str =
+    "[ h1 -ef h2 ] && [ k1 -ef k2 ] && [ k1 -ef new/k3 ] && [ new/n1 -ef new/deep/n2 ] && [ ! h1 -ef k1 ]";
 
 fn edit(world: &World, script: &str) {
     world.ok(["run", "fix-login", "--", "sh", "-ec", script]);
@@ -70,6 +75,7 @@ fn the_directory_has_what_the_session_has_and_running_it_again_does_nothing() {
     let ended = apply(&world, &[]);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(listing(&world, &web), wanted(&world));
+    world.sh(&format!("cd src/web; {LINKED}"));
     assert_eq!(fs::read_to_string(web.join("out/a")).unwrap(), "built\n", "scratch stays");
     let hole = fs::metadata(web.join("new/hole")).unwrap();
     assert!(hole.blocks() * 512 < 1 << 20, "a hole is a hole");
@@ -133,12 +139,33 @@ fn only_the_paths_that_are_wanted_and_only_where_it_is_wanted() {
         world.sh(&format!("[ -f {dir}/dir ] && [ -d {dir}/kind ]"));
     }
     assert_eq!(listing(&world, &world.path("other")), wanted(&world));
+    world.sh(&format!("cd other; {LINKED}"));
     assert_eq!(apply(&world, &["--to", "missing"]).code, 3);
     world.ok(["session", "create", "blank", "--empty"]);
     assert_eq!(world.run(["session", "apply", "blank"]).code, 2);
     let mount = world.ok(["mount", "fix-login", "-q"]);
     assert_eq!(apply(&world, &["--to", mount.trim()]).code, 5);
     world.ok(["unmount", "fix-login"]);
+}
+
+#[test]
+fn a_name_is_given_only_to_a_file_that_is_what_it_is_in_the_session() {
+    let world = changed();
+    // Another content, another mode, and another file of the same content.
+    world.sh("cd src/web; echo theirs >>k1");
+    assert_eq!(apply(&world, &[]).code, 0);
+    world.sh("cd src/web; [ k2 -ef new/k3 ] && [ ! k1 -ef k2 ] && grep -q theirs k1 && [ \"$(cat k2)\" = k ]");
+    let world = changed();
+    world.sh("cd src/web; chmod 600 k1; cp -p h2 x; mv x h2; chmod 640 h2");
+    assert_eq!(apply(&world, &[]).code, 0);
+    world.sh("cd src/web; [ ! k1 -ef k2 ] && [ \"$(stat -c %a k1 k2 | xargs)\" = '600 644' ]");
+    world.sh("cd src/web; [ ! h1 -ef h2 ] && cmp h1 h2 && [ \"$(stat -c %a h1 h2 | xargs)\" = '644 640' ]");
+    // A name alone.
+    let world = changed();
+    assert_eq!(apply(&world, &["--path", "new/k3", "--path", "h2"]).code, 0);
+    world.sh("cd src/web; [ k1 -ef new/k3 ] && [ ! -e k2 ] && [ ! h1 -ef h2 ] && grep -q more h2 && ! grep -q more h1");
+    assert_eq!(apply(&world, &[]).code, 0);
+    world.sh(&format!("cd src/web; {LINKED}"));
 }
 
 /// Every path of the target is what it was, or what it is to be; returns whether all are what they are to be.
@@ -165,6 +192,7 @@ fn killed_at_any_call_that_writes_it_is_finished_by_running_it_again() {
         "pwrite64",
         "fsync",
         "symlinkat",
+        "linkat",
         "mknodat",
         "fchown",
         "fsetxattr",
@@ -186,6 +214,7 @@ fn killed_at_any_call_that_writes_it_is_finished_by_running_it_again() {
             let again = apply(&world, &[]);
             assert_eq!(again.code, 0, "{call} {at}: {again:?}");
             assert!(is_old_or_new(&world, (&old, &new)), "{call} {at}: {}", listing(&world, &web));
+            world.sh(&format!("cd src/web; {LINKED}"));
         }
     }
     assert!(kills > 50, "only {kills} runs were killed");

@@ -3,7 +3,8 @@
 //! 1. Every target is compared with what it was: kind and content, which a file whose number and times are those of the
 //!    import has for sure. What is something else by now is a conflict, and left alone (`plan`).
 //! 2. All new files are written into a directory of their own at the top of the target, with mode, owner, times and
-//!    extended attributes, and synced (`stage`). Until then nothing can be seen.
+//!    extended attributes, and synced (`stage`). What is one file with several names in the session is one there, too
+//!    (`links`). Until then nothing can be seen.
 //! 3. They are exchanged with their targets, one rename each, and what comes out is looked at: if it is not what was
 //!    compared, it goes back (`publish`). So a file that somebody writes at this very moment is not lost either.
 //!
@@ -16,6 +17,7 @@
 
 mod error;
 mod journal;
+mod links;
 mod place;
 mod plan;
 mod publish;

@@ -12,6 +12,7 @@ use crate::ops::error::Result;
 use crate::ops::live::LiveError;
 use crate::overlay::SnapshotBody;
 
+use super::links::{self, LinkTo};
 use super::place::{Place, Stamp};
 use super::{Applied, ApplyError};
 
@@ -34,9 +35,20 @@ pub(super) struct Step {
     pub(super) new: Option<SnapshotEntry>,
     /// Only the permissions change.
     pub(super) only_mode: bool,
+    /// What the new file is another name of.
+    pub(super) link: Option<LinkTo>,
 }
 
 impl Step {
+    fn new(path: &BytePath, old: Option<Old>, new: Option<SnapshotEntry>) -> Self {
+        Self { path: path.clone(), old, new, only_mode: false, link: None }
+    }
+
+    /// Whom a new file is to belong to, if that is not what the session says.
+    pub(super) fn owner(&self) -> Option<(u32, u32)> {
+        self.old.filter(|old| !old.is_dir).map(|old| old.owner)
+    }
+
     /// Whether a directory comes to be.
     pub(super) fn makes_dir(&self) -> bool {
         !self.only_mode && self.new.as_ref().is_some_and(|new| new.attr.kind == Kind::Dir)
@@ -81,6 +93,7 @@ pub(super) fn plan(place: &Place, changes: &[Change], sides: Sides<'_>) -> Resul
             Verdict::Conflict(why) => plan.conflicts.push(Conflict { path, why }),
         }
     }
+    links::find(place, &mut plan.steps, sides)?;
     Ok(plan)
 }
 
@@ -143,18 +156,13 @@ fn step(place: &Place, sides: Sides<'_>, path: &BytePath, (old, new): Pair<'_>, 
         return Ok(Verdict::Conflict("it was changed there"));
     }
     let was_dir = old.attr.kind == Kind::Dir;
-    let was =
-        Old { stamp: Stamp::of(&found), is_dir: was_dir, perm: perm(&found), owner: (found.st_uid, found.st_gid) };
+    let was = Old { stamp: Stamp::of(&found), is_dir: was_dir, perm: perm(&found), owner: owner_of(&found) };
     let Some(new) = wanted else {
-        return Ok(Verdict::Step(Box::new(Step { path: path.clone(), old: Some(was), new: None, only_mode: false })));
+        return Ok(Verdict::Step(Step::new(path, Some(was), None).into()));
     };
     if (was_dir && new.attr.kind == Kind::Dir) || same(place, path, &found, &new, sides.new, false)? {
-        return Ok(Verdict::Step(Box::new(Step {
-            path: path.clone(),
-            old: Some(was),
-            new: Some(new),
-            only_mode: true,
-        })));
+        let step = Step { only_mode: true, ..Step::new(path, Some(was), Some(new)) };
+        return Ok(Verdict::Step(step.into()));
     }
     Ok(make(path, Some(was), &new))
 }
@@ -173,7 +181,7 @@ fn mode(found: &Stat, old: Option<&SnapshotEntry>, new: &SnapshotEntry) -> u16 {
 fn make(path: &BytePath, old: Option<Old>, new: &SnapshotEntry) -> Verdict {
     match new.attr.kind {
         Kind::Socket | Kind::CharDevice | Kind::BlockDevice => Verdict::Conflict("it is a device or socket"),
-        _ => Verdict::Step(Box::new(Step { path: path.clone(), old, new: Some(new.clone()), only_mode: false })),
+        _ => Verdict::Step(Step::new(path, old, Some(new.clone())).into()),
     }
 }
 
@@ -240,7 +248,22 @@ fn is_dir(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
-fn perm(stat: &Stat) -> u16 {
+/// Whether a file that is there has the content of an entry.
+pub(super) fn holds_same(
+    place: &Place,
+    path: &BytePath,
+    found: &Stat,
+    entry: &SnapshotEntry,
+    view: &dyn TreeView,
+) -> Result<bool> {
+    same(place, path, found, entry, view, true)
+}
+
+pub(super) fn owner_of(stat: &Stat) -> (u32, u32) {
+    (stat.st_uid, stat.st_gid)
+}
+
+pub(super) fn perm(stat: &Stat) -> u16 {
     (stat.st_mode & 0o7777) as u16
 }
 

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chmodat, fchmod, fchown, fsetxattr, fsync,
-    futimens, mkdirat, mkfifoat, openat, statat, symlinkat, utimensat,
+    AtFlags, CWD, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chmodat, fchmod, fchown, fsetxattr, fstat,
+    fsync, futimens, linkat, mkdirat, mkfifoat, openat, statat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -16,7 +16,8 @@ use crate::ops::error::Result;
 use crate::ops::live::LiveError;
 use crate::overlay::{SnapshotBody, Whence};
 
-use super::place::Place;
+use super::links::LinkTo;
+use super::place::{Place, Stamp};
 use super::plan::{Step, cannot};
 
 /// What the names of directories with new files begin with.
@@ -52,8 +53,14 @@ pub(super) fn stage(place: &Place, name: &str, steps: &[Step], sides: Sides<'_>)
     for (at, step) in steps.iter().enumerate() {
         let ino = match &step.new {
             Some(new) if !step.only_mode && new.attr.kind != Kind::Dir => {
-                let owner = step.old.filter(|old| !old.is_dir).map(|old| old.owner);
-                Some(write(place, dir.as_fd(), &slot(at), step, (new, owner), sides.new)?)
+                let linked = match &step.link {
+                    Some(to) => link(place, dir.as_fd(), &slot(at), to),
+                    None => None,
+                };
+                match linked {
+                    Some(ino) => Some(ino),
+                    None => Some(write(place, dir.as_fd(), &slot(at), step, (new, step.owner()), sides.new)?),
+                }
             }
             _ => None,
         };
@@ -61,6 +68,23 @@ pub(super) fn stage(place: &Place, name: &str, steps: &[Step], sides: Sides<'_>)
     }
     fsync(&dir).and_then(|()| fsync(&place.top)).map_err(|errno| cannot("synced", place, &top, errno))?;
     Ok(Staged { dir, inos })
+}
+
+/// Makes another name of a file; returns its number, or `None` where that cannot be: too many names, or a file of others.
+fn link(place: &Place, dir: BorrowedFd<'_>, new: &str, to: &LinkTo) -> Option<u64> {
+    match to {
+        LinkTo::Step(at) => linkat(dir, slot(*at), dir, new, AtFlags::empty()).ok()?,
+        LinkTo::There(path, stamp) => {
+            let file = place.file(path).ok()?;
+            if Stamp::of(&fstat(&file).ok()?) != *stamp {
+                return None;
+            }
+            // By its descriptor, whatever has its name by now.
+            let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+            linkat(CWD, opened, dir, new, AtFlags::SYMLINK_FOLLOW).ok()?;
+        }
+    }
+    Some(statat(dir, new, AtFlags::SYMLINK_NOFOLLOW).ok()?.st_ino)
 }
 
 /// Writes one file; returns its number.
