@@ -3,7 +3,7 @@
 use crate::catalog::{Checkpoint, Session};
 
 use super::error::Result;
-use super::{Context, names, reserve};
+use super::{Context, reserve};
 
 /// The checkpoints of a session (the current one if none is named), newest first.
 ///
@@ -34,8 +34,7 @@ pub fn all(cx: &mut Context) -> Result<Vec<(Session, Checkpoint)>> {
 /// # Errors
 /// It is not there, or what the catalog says.
 pub fn show(cx: &mut Context, text: &str) -> Result<(Session, Checkpoint)> {
-    let current = cx.current(text)?;
-    names::resolve_checkpoint(cx.catalog()?.view(), text, current.as_ref())
+    cx.resolve_checkpoint(text)
 }
 
 /// Gives a checkpoint a name.

@@ -16,7 +16,6 @@ use super::checkpoint_create::{LOOKS, PATIENCE, automatic_with, record_automatic
 use super::error::Result;
 use super::hooks::{self, Occasion, Transition};
 use super::live::{LiveError, Outcome, SessionView, order};
-use super::names::resolve_checkpoint;
 use super::session_archive::refuse_archived;
 use super::session_mount::{live_mount, run_dir};
 use super::{Context, Error, mounts};
@@ -67,7 +66,7 @@ impl Planned {
 /// # Errors
 /// The checkpoint is not there; a path is not in the tree; the session is mounted read-only, busy or damaged.
 pub fn run(cx: &mut Context, request: &Request) -> Result<Restored> {
-    let (session, checkpoint) = resolve(cx, &request.checkpoint)?;
+    let (session, checkpoint) = cx.resolve_checkpoint(&request.checkpoint)?;
     let paths = tree_paths(cx, &session, &request.paths)?;
     refuse_archived(&session)?;
     cx.catalog()?.view().refuse_frozen(&session)?;
@@ -84,7 +83,7 @@ pub fn run(cx: &mut Context, request: &Request) -> Result<Restored> {
 /// # Errors
 /// As [`run`].
 pub fn plan(cx: &mut Context, request: &Request) -> Result<Planned> {
-    let (session, checkpoint) = resolve(cx, &request.checkpoint)?;
+    let (session, checkpoint) = cx.resolve_checkpoint(&request.checkpoint)?;
     let paths = tree_paths(cx, &session, &request.paths)?;
     let run = run_dir(cx)?;
     let store = Arc::new(cx.store()?.clone());
@@ -171,11 +170,6 @@ fn switch_unmounted(cx: &mut Context, session: &Session, root: RootId, paths: &[
     let done = open.switch(root, paths, &|_| Default::default(), |_| Ok::<(), Error>(()))?;
     open.close()?;
     Ok(done)
-}
-
-fn resolve(cx: &mut Context, text: &str) -> Result<(Session, Checkpoint)> {
-    let current = cx.current(text)?;
-    resolve_checkpoint(cx.catalog()?.view(), text, current.as_ref())
 }
 
 /// Paths of the tree from what a user wrote: in the session's mount as for any program, elsewhere from the tree's root.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Act, BusLimits, Catalog, ObjectType, Session, Status, Tx, View};
+use crate::catalog::{Act, BusLimits, Catalog, Checkpoint, ObjectType, Session, Status, Tx, View};
 use crate::config::Paths;
 use crate::disk::{Disk, RealDisk};
 use crate::model::RootId;
@@ -12,7 +12,7 @@ use crate::store::{Store, StoreOptions};
 
 use super::error::Result;
 use super::live::{self, OpenSession, SessionBase, Standing};
-use super::{Error, approval, blank, hooks, mounts};
+use super::{Error, approval, blank, hooks, mounts, names};
 
 /// The surroundings of one command.
 #[derive(Debug)]
@@ -235,6 +235,17 @@ impl Context {
             true => self.resolve_session(None).map(Some),
             false => Ok(None),
         }
+    }
+
+    /// The checkpoint that a text stands for, and its session. A number alone is one of the current session's: no id is a
+    /// number, and a session or source that has one for its name is no checkpoint.
+    ///
+    /// # Errors
+    /// As [`Context::resolve_session`] and [`names::resolve_checkpoint`].
+    pub fn resolve_checkpoint(&mut self, text: &str) -> Result<(Session, Checkpoint)> {
+        let text = names::own_number(text);
+        let current = self.current(&text)?;
+        names::resolve_checkpoint(self.catalog()?.view(), &text, current.as_ref())
     }
 
     /// The current session: the one that a flag or the environment names, else the one whose mount holds the working

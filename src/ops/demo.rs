@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::catalog::ImportSettings;
 use crate::config::Paths;
 
+use super::changes::Binaries;
 use super::error::Result;
 use super::session_create::{self, From as Base};
 use super::session_mount::{self, Mount, Request, Server};
@@ -149,7 +150,7 @@ impl Demo<'_> {
         self.done("Status of session `one`", status)?;
         let mut patch = Vec::new();
         for change in &visible {
-            let written = changed.write_patch(&changed.look(change)?, &mut patch);
+            let written = changed.write_patch(&changed.look(change)?, Binaries::Held, &mut patch);
             written.map_err(|error| at(Path::new("diff"))(io::Error::other(error)))?;
         }
         let patch: Vec<String> = String::from_utf8_lossy(&patch).lines().map(str::to_owned).collect();

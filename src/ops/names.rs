@@ -1,5 +1,6 @@
 //! What users write for objects and trees, and names for sessions that got none.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::catalog::{
@@ -238,6 +239,13 @@ fn resolve_alone(view: View<'_>, text: &str) -> Result<Named> {
 pub fn means_commit(view: View<'_>, text: &str) -> Result<bool> {
     let is_name = |kind| view.name_is_taken(kind, text);
     Ok(text.starts_with("o-") && !is_name(ObjectType::Session)? && !is_name(ObjectType::Source)?)
+}
+
+/// A number alone as `@number`, the checkpoint of the current session; any other text as it is.
+#[must_use]
+pub fn own_number(text: &str) -> Cow<'_, str> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Cow::Owned(format!("@{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// The checkpoint that a text stands for, as [`resolve`] reads it.

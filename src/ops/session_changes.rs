@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalog::{Checkpoint, Commit, Session};
+use crate::catalog::{Checkpoint, Commit, ObjectType, Session};
 use crate::model::{BytePath, ChangeSetHash, RootId};
 
-use super::changes::{Change, FileDiff, PatchError, Scope, Sides, change_set_hash, changes, patch, visible};
+use super::changes::{Binaries, Change, FileDiff, PatchError, Scope, Sides, change_set_hash, changes, patch, visible};
 use super::error::Result;
 use super::import::ImportError;
 use super::live::LiveError;
@@ -108,6 +108,18 @@ pub fn between(cx: &mut Context, a: &str, b: Option<&str>, request: &Request) ->
         _ => Arc::new(StateView::open(cx, &b)?),
     };
     Ok(compare(old, new, &scope, &request.paths)?.with(b))
+}
+
+/// Compares a checkpoint with another state. A number alone is a checkpoint of the current session, for the state only if
+/// neither a session nor a source has it for its name.
+///
+/// # Errors
+/// As [`between`].
+pub fn since_checkpoint(cx: &mut Context, checkpoint: &str, state: &str, request: &Request) -> Result<Compared> {
+    let view = cx.catalog()?.view();
+    let is_name = view.name_is_taken(ObjectType::Session, state)? || view.name_is_taken(ObjectType::Source, state)?;
+    let state = if is_name { state.into() } else { names::own_number(state) };
+    between(cx, &names::own_number(checkpoint), Some(&state), request)
 }
 
 /// Compares two revisions, or one with the one before it.
@@ -246,7 +258,12 @@ impl Compared {
     ///
     /// # Errors
     /// [`PatchError`].
-    pub fn write_patch(&self, file: &FileChange<'_>, out: &mut dyn Write) -> std::result::Result<(), PatchError> {
-        patch(file.change, &file.diff, self.sides(), out)
+    pub fn write_patch(
+        &self,
+        file: &FileChange<'_>,
+        binaries: Binaries,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), PatchError> {
+        patch(file.change, &file.diff, self.sides(), binaries, out)
     }
 }

@@ -259,6 +259,17 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
         self.plan(file, offset, file.attr.size.saturating_sub(offset)).seek(&*self.lower, what)
     }
 
+    /// As [`Snapshot::seek`], of a file that was written, by its number.
+    ///
+    /// # Errors
+    /// As [`super::Files::seek`].
+    pub fn seek_written(&self, ino: Ino, offset: u64, what: Whence) -> Result<Option<u64>, Error> {
+        match self.state.inodes.get(&ino).and_then(|inode| Some((inode.file()?, inode.attr.size))) {
+            Some((file, size)) => Plan::new(file, size, offset, size.saturating_sub(offset)).seek(&*self.lower, what),
+            None => Ok(None),
+        }
+    }
+
     fn plan(&self, file: &SnapshotEntry, offset: u64, len: u64) -> Plan {
         use super::file_data::FileData;
         let size = file.attr.size;

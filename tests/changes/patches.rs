@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use aether::model::RootId;
-use aether::ops::changes::{FileDiff, Frozen, Scope, Sides, changes, patch, visible};
+use aether::ops::changes::{Binaries, FileDiff, Frozen, Scope, Sides, changes, patch, visible};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -100,7 +100,7 @@ fn patch_between(bench: &Bench, old: RootId, new: RootId) -> Vec<u8> {
     let mut out = Vec::new();
     for change in visible(&list) {
         let diff = FileDiff::of(change, &old, &new).unwrap();
-        patch(change, &diff, Sides { old: &old, new: &new }, &mut out).unwrap();
+        patch(change, &diff, Sides { old: &old, new: &new }, Binaries::Held, &mut out).unwrap();
     }
     out
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -96,8 +97,52 @@ fn nothing_in_a_name_or_a_file_drives_the_terminal() {
 fn a_patch_of_a_binary_file_goes_through_git() {
     let world = changed(|web| fs::write(web.join("logo"), b"\0\x01\x02 new").unwrap());
     world.sh("mkdir copy && cp -r src/web/. copy && rm copy/logo");
-    world.sh("aether diff web@1 web@2 >p && cd copy && git apply ../p && cmp logo ../src/web/logo");
+    world.sh("aether diff web@1 web@2 --patch >p && cd copy && git apply ../p && cmp logo ../src/web/logo");
     world.sh("cd copy && git apply -R ../p && test ! -e logo");
+}
+
+#[test]
+fn files_that_are_no_text_are_named_and_not_printed_unless_a_patch_is_asked_for() {
+    let world = changed(|web| {
+        fs::write(web.join("index.html"), b"<p>\0</p>\n").unwrap();
+        fs::write(web.join("lo go"), b"\0 new").unwrap();
+        fs::write(web.join("lib/app.js"), b"stop();\n").unwrap();
+    });
+    let ended = world.run(["diff", "web@1", "web@2"]);
+    let expected = "diff --git a/index.html b/index.html\nBinary files a/index.html and b/index.html differ\n\
+        diff --git a/lib/app.js b/lib/app.js\n--- a/lib/app.js\n+++ b/lib/app.js\n@@ -1 +1 @@\n-go();\n+stop();\n\
+        diff --git \"a/lo go\" \"b/lo go\"\nnew file mode 100644\nBinary files /dev/null and b/lo go differ\n";
+    assert_eq!((ended.code, ended.out.as_str()), (0, expected));
+    assert!(ended.err.contains("index.html") && ended.err.contains("`--patch` holds"), "{}", ended.err);
+    // `patch` takes the others, and git says that there is something which it does not have.
+    world.sh("mkdir -p copy/lib; echo 'go();' >copy/lib/app.js; aether diff web@1 web@2 -- lib 2>err | patch -sp1 -d copy; diff -r copy/lib src/web/lib");
+    world.sh("if aether diff web@1 web@2 2>err | git apply --directory=copy; then false; fi");
+}
+
+#[test]
+fn a_huge_sparse_file_is_told_of_in_bounded_time_and_output() {
+    let world = World::with_web();
+    world.sh(
+        "truncate -s 10G src/web/disk; printf a | dd of=src/web/disk conv=notrunc seek=10737418239 bs=1 status=none",
+    );
+    world.ok(["source", "refresh", "web"]);
+    world.sh(
+        "printf b | dd of=src/web/disk conv=notrunc seek=10737418239 bs=1 status=none; truncate -s 12M src/web/small",
+    );
+    world.ok(["source", "refresh", "web"]);
+    let started = Instant::now();
+    let plain = world.run(["diff", "web@1", "web@3", "--", "disk"]);
+    assert!(plain.out.ends_with("Binary files /dev/null and b/disk differ\n"), "{plain:?}");
+    let patch = world.run(["diff", "web@2", "web@3", "--patch"]);
+    assert!(patch.out.contains("Binary files a/disk and b/disk differ\n"), "{}", &patch.out[..200]);
+    assert!(patch.out.contains("\nGIT binary patch\nliteral 12582912\n") && patch.out.len() < 100_000);
+    assert!(patch.err.contains("disk") && patch.err.contains("longer than 1 GiB"), "{}", patch.err);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    world.ok(["session", "create", "new", "--source", "web@1"]);
+    world.ok(["merge", "web@3", "--into", "new"]);
+    let exported = world.run(["session", "export", "new", "--patch=p", "--json"]);
+    assert!(exported.out.contains("\"too_long\":[\"disk\"]") && exported.err.contains("only named"), "{exported:?}");
+    assert!(fs::metadata(world.path("p")).unwrap().len() < 100_000);
 }
 
 #[test]

@@ -43,6 +43,32 @@ fn a_checkpoint_is_made_only_of_what_changed() {
 }
 
 #[test]
+fn a_number_alone_is_a_checkpoint_of_the_current_session() {
+    let world = World::with_web();
+    world.ok(["checkpoint", "fix-login"]);
+    world.ok(["run", "fix-login", "--", "sh", "-c", "echo two >two"]);
+    world.ok(["checkpoint", "fix-login"]);
+    // A session of that name is no checkpoint; as a state to compare with it is meant.
+    world.ok(["session", "create", "2", "--source", "web"]);
+    world.ok(["-s", "fix-login", "checkpoint", "rename", "2", "second"]);
+    let shown = &world.json(["-s", "fix-login", "checkpoint", "show", "2"])[0];
+    assert_eq!((&shown["checkpoint"], &shown["name"]), (&json!("fix-login@2"), &json!("second")));
+    let names = |args: &[&str]| world.ok([&["-s", "fix-login", "checkpoint", "diff", "--name-status"], args].concat());
+    assert_eq!(names(&["2"]), "A\ttwo\n");
+    assert_eq!(names(&["2", "2"]), "D\ttwo\n");
+    world.ok(["session", "rename", "2", "other"]);
+    assert_eq!((names(&["2", "2"]), names(&["1", "2"])), (String::new(), "A\ttwo\n".into()));
+    world.ok(["-s", "fix-login", "restore", "1"]);
+    assert_eq!(world.ok(["ls", "fix-login"]), "index.html\nlib\n");
+    world.ok(["-s", "fix-login", "checkpoint", "delete", "1"]);
+    for (text, code) in [("1", 3), ("01", 3), ("99999999999999999999", 3)] {
+        assert_eq!(world.run(["-s", "fix-login", "restore", text]).code, code, "{text}");
+    }
+    let nowhere = world.run(["restore", "2"]);
+    assert!(nowhere.code == 2 && nowhere.err.contains("session"), "{nowhere:?}");
+}
+
+#[test]
 fn a_session_and_a_source_of_one_name_are_told_apart() {
     let world = World::with_web();
     world.ok(["session", "create", "web", "--source", "web"]);

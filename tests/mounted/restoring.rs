@@ -216,7 +216,7 @@ fn some_paths_are_restored_and_others_stay() {
     assert_eq!(fs::read_to_string(at("log")).unwrap(), "changed");
 
     // Paths are taken from the working directory.
-    let mut command = workspace.command(&["restore", "@1", "--path", "inner", "--path", "../log"].map(AsRef::as_ref));
+    let mut command = workspace.command(&["restore", "1", "--path", "inner", "--path", "../log"].map(AsRef::as_ref));
     assert!(command.current_dir(at("dir")).status().unwrap().success());
     let read = |name: &str| fs::read_to_string(at(name)).unwrap();
     assert_eq!((read("dir/inner"), read("log")), ("inner\n".into(), "first\n".into()));

@@ -17,7 +17,7 @@ Examples:
   aether checkpoint delete fix-login@1
   aether -s fix-login checkpoint delete @2 @3")]
 pub(crate) struct Args {
-    /// The checkpoints
+    /// The checkpoints; a number alone is one of the current session
     #[arg(required = true, value_name = "SESSION@CHECKPOINT")]
     #[arg(add = clap_complete::ArgValueCandidates::new(names::checkpoints))]
     checkpoints: Vec<String>,

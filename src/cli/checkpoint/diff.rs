@@ -14,9 +14,10 @@ use crate::ops::{checkpoint_list, session_changes};
 #[command(after_help = "\
 Examples:
   aether checkpoint diff fix-login@2
-  aether checkpoint diff fix-login@1 fix-login@3 --stat")]
+  aether checkpoint diff fix-login@1 fix-login@3 --stat
+  aether checkpoint diff 1 3")]
 pub(crate) struct Args {
-    /// The checkpoint
+    /// The checkpoint; a number alone is one of the current session
     #[arg(value_name = "SESSION@CHECKPOINT", add = clap_complete::ArgValueCandidates::new(names::checkpoints))]
     checkpoint: String,
     /// The state to compare it with
@@ -30,7 +31,7 @@ impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let request = self.form.request(None)?;
         let compared = match &self.other {
-            Some(other) => session_changes::between(&mut cx.ops, &self.checkpoint, Some(other), &request)?,
+            Some(other) => session_changes::since_checkpoint(&mut cx.ops, &self.checkpoint, other, &request)?,
             None => {
                 let checkpoint = checkpoint_list::show(&mut cx.ops, &self.checkpoint)?;
                 session_changes::of_checkpoint(&mut cx.ops, &checkpoint, &request)?

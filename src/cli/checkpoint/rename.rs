@@ -16,7 +16,7 @@ Examples:
   aether checkpoint rename fix-login@1 tests-pass
   aether checkpoint show fix-login@tests-pass")]
 pub(crate) struct Args {
-    /// The checkpoint
+    /// The checkpoint; a number alone is one of the current session
     #[arg(value_name = "SESSION@CHECKPOINT", add = clap_complete::ArgValueCandidates::new(names::checkpoints))]
     checkpoint: String,
     /// Its name from now on

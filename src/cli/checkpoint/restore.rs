@@ -22,9 +22,10 @@ use crate::ui::view::{ChangeView, NameStatusView, RestoreView};
 Examples:
   aether checkpoint restore fix-login@1 --dry-run
   aether checkpoint restore fix-login@1 --path lib
-  aether checkpoint restore fix-login@1")]
+  aether checkpoint restore fix-login@1
+  aether restore 1")]
 pub(crate) struct Args {
-    /// The checkpoint: `SESSION@NUMBER`, or `@NUMBER` of the current session
+    /// The checkpoint: `SESSION@NUMBER`; of the current session `@NUMBER`, or the number alone
     #[arg(add = clap_complete::ArgValueCandidates::new(names::checkpoints))]
     checkpoint: String,
     /// Only this path and what is below it; what the checkpoint does not have there is removed. In the session's mount it

@@ -14,7 +14,7 @@ Examples:
   aether checkpoint show fix-login@1
   aether -s fix-login checkpoint show @1 --json")]
 pub(crate) struct Args {
-    /// The checkpoint
+    /// The checkpoint; a number alone is one of the current session
     #[arg(value_name = "SESSION@CHECKPOINT", add = clap_complete::ArgValueCandidates::new(names::checkpoints))]
     checkpoint: String,
 }

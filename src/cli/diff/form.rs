@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
 use crate::model::{BytePath, ChangeKind};
-use crate::ops::changes::{Change, PatchError, Unsaid, quoted};
+use crate::ops::changes::{Binaries, Change, PatchError, Unsaid, quoted};
 use crate::ops::diff_tool::DiffToolError;
 use crate::ops::live::LiveError;
 use crate::ops::session_changes::{Compared, FileChange, Request};
@@ -34,7 +34,7 @@ pub(crate) struct Form {
     /// Print a letter and a path for each change
     #[arg(long, group = "form")]
     name_status: bool,
-    /// Print a patch, on a terminal too
+    /// Print a patch, on a terminal too, with the contents of files that are no text
     #[arg(short, long, group = "form")]
     patch: bool,
     /// Mark the words that went and came
@@ -68,7 +68,7 @@ impl Form {
         } else if self.name_status && !cx.ui.json() {
             show_names(cx, &compared.visible())?;
         } else if self.wants_patch(cx) {
-            write_patch(cx, compared)?;
+            write_patch(cx, compared, if self.patch { Binaries::Held } else { Binaries::Named })?;
         } else {
             self.show_content(cx, compared)?;
         }
@@ -137,17 +137,17 @@ fn show_names(cx: &Cx, changes: &[&Change]) -> Result<(), Error> {
 }
 
 /// Prints a patch, file by file, and says on the side what it leaves out.
-fn write_patch(cx: &Cx, compared: &Compared) -> Result<(), Error> {
+fn write_patch(cx: &Cx, compared: &Compared, binaries: Binaries) -> Result<(), Error> {
     let mut out = BufWriter::with_capacity(1 << 16, Output(cx));
     let mut unsaid = Vec::new();
     for change in compared.visible() {
         let file = compared.look(change)?;
-        let written = compared.write_patch(&file, &mut out);
+        let written = compared.write_patch(&file, binaries, &mut out);
         written.map_err(|error| match error {
             PatchError::Read(error) => Error::Ops(LiveError::from(error).into()),
             PatchError::Write(error) => Error::Output(error),
         })?;
-        unsaid.extend(Unsaid::of(change).map(|what| (ChangeView::new(change), what)));
+        unsaid.extend(Unsaid::of(change, &file.diff, binaries).map(|what| (ChangeView::new(change), what)));
     }
     out.flush()?;
     for (change, what) in unsaid.iter().take(NAMED) {
@@ -155,6 +155,8 @@ fn write_patch(cx: &Cx, compared: &Compared) -> Result<(), Error> {
             Unsaid::Directory => "directories have no place in a patch",
             Unsaid::Special => "a patch knows files and symbolic links",
             Unsaid::Mode => "a patch knows the modes 644 and 755",
+            Unsaid::Binary => "it is no text; `--patch` holds such files, too",
+            Unsaid::Long => "it is longer than 1 GiB, which `git apply` does not take",
         };
         cx.ui.warn(&format!("not in the patch: {}; {why}", change.headline()));
     }

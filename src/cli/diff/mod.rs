@@ -18,8 +18,8 @@ pub(super) use form::{Form, letter_and_path, show_stat};
 /// alone, that with its session as it is now. Scratch paths (`.git`, and what the tree's `.gitignore` files ignore) are left out unless
 /// `--all` is given.
 ///
-/// A program that reads the output gets a patch, which `git apply` takes, and `patch -p1` but for files that are no text.
-/// On a terminal it is made for reading: names, permissions and control characters are written out.
+/// A program that reads the output gets a patch, which `git apply` and `patch -p1` take. Files that are no text are only
+/// named in it; with `--patch` it holds them too, up to 1 GiB each, for `git apply`. On a terminal it is made for reading: names, permissions and control characters are written out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +30,7 @@ Examples:
   aether diff login-bug --word
   aether diff login-bug --side-by-side
   aether diff fix-login --annotations
-  aether diff login-bug > login-bug.patch")]
+  aether diff login-bug --patch > login-bug.patch")]
 pub(crate) struct Args {
     /// A session, or another state; without it the current session
     #[arg(value_name = "STATE", add = clap_complete::ArgValueCandidates::new(names::all_states))]

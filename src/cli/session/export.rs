@@ -85,6 +85,10 @@ impl Run for Args {
         for path in &exported.left_out {
             cx.ui.warn(&format!("`{}` is left out: it is no file", path.as_path().display()));
         }
+        for path in &exported.too_long {
+            let why = "it is no text and longer than 1 GiB, which `git apply` does not take";
+            cx.ui.warn(&format!("`{}` is only named: {why}", path.as_path().display()));
+        }
         // On standard output there is what was exported.
         if file.as_deref() != Some(Path::new("-")) {
             cx.ui.show(&ExportView::new(&exported, file.as_deref()))?;

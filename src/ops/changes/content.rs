@@ -37,7 +37,7 @@ impl FileOf<'_> {
         self.entry.attr.size
     }
 
-    /// Hands the bytes of the file to `take`, piece by piece.
+    /// Hands the bytes of the file to `take`, piece by piece. Those of a long hole are not read.
     pub(super) fn pieces<E: From<Error>>(self, take: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut buf = vec![0; BLOCK_BYTES.min(self.len() as usize)];
         let mut at = 0;
@@ -48,8 +48,25 @@ impl FileOf<'_> {
             }
             take(&buf[..count])?;
             at += count as u64;
+            if !is_zero(&buf[..count]) {
+                continue;
+            }
+            let data = self.next_data(at)?;
+            while at < data {
+                let count = (data - at).min(count as u64);
+                take(&buf[..count as usize])?;
+                at += count;
+            }
         }
         Ok(())
+    }
+
+    /// Where the data goes on at or behind `at`; the end of the file if only a hole is left.
+    fn next_data(self, at: u64) -> Result<u64, Error> {
+        match at < self.len() {
+            true => Ok(self.view.seek(self.entry, at, Whence::Data)?.unwrap_or(self.len())),
+            false => Ok(self.len()),
+        }
     }
 
     /// All bytes of the file.
@@ -122,6 +139,14 @@ pub(super) fn same_bytes(a: FileOf<'_>, b: FileOf<'_>) -> Result<bool, Error> {
             break;
         }
         at += count as u64;
+        if is_zero(&left[..count]) {
+            at = a.next_data(at)?.min(b.next_data(at)?);
+        }
     }
     Ok(true)
+}
+
+/// Whether these could be the bytes of a hole.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
 }

@@ -26,7 +26,7 @@ use crate::overlay::Error;
 pub use crate::overlay::SnapshotEntry;
 pub use content::copy_content;
 pub use hash::change_set_hash;
-pub use patch::{PatchError, Unsaid, git_mode, patch, quoted};
+pub use patch::{Binaries, PatchError, Unsaid, git_mode, patch, quoted};
 pub use scope::Scope;
 pub(super) use text::operations;
 pub use text::{FileDiff, Hunk, Line, LineKind, MAX_TEXT_BYTES};

@@ -28,6 +28,18 @@ pub enum PatchError {
     Write(#[from] io::Error),
 }
 
+/// What a patch has of files that are no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binaries {
+    /// That they differ.
+    Named,
+    /// Their contents before and after, unless one is longer than 1 GiB: then, that they differ.
+    Held,
+}
+
+/// The longest file whose content is put into a patch, in bytes. `git apply` takes no patch that is longer than this.
+const MAX_BINARY_BYTES: u64 = 1 << 30;
+
 /// What a patch cannot say of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsaid {
@@ -37,21 +49,31 @@ pub enum Unsaid {
     Special,
     /// Permissions that git has no words for.
     Mode,
+    /// Content that is no text, and was only to be named.
+    Binary,
+    /// Content that is too long.
+    Long,
 }
 
 /// Writes the patch of one change; nothing if git has no words for it. `diff` is how the change looks between `sides`.
 ///
 /// # Errors
 /// [`PatchError`].
-pub fn patch(change: &Change, diff: &FileDiff, sides: Sides<'_>, out: &mut dyn Write) -> Result<(), PatchError> {
+pub fn patch(
+    change: &Change,
+    diff: &FileDiff,
+    sides: Sides<'_>,
+    binaries: Binaries,
+    out: &mut dyn Write,
+) -> Result<(), PatchError> {
     let old = change.old.as_ref().filter(|entry| is_shown(entry.attr.kind));
     let new = change.new.as_ref().filter(|entry| is_shown(entry.attr.kind));
     if let (FileDiff::Replaced(gone, came), Some(_), Some(_)) = (diff, old, new) {
         // Git has one that went and one that came.
         let went = Change { kind: ChangeKind::Deleted, new: None, ..change.clone() };
         let came_as = Change { kind: ChangeKind::Added, old: None, ..change.clone() };
-        patch(&went, gone, sides, out)?;
-        return patch(&came_as, came, sides, out);
+        patch(&went, gone, sides, binaries, out)?;
+        return patch(&came_as, came, sides, binaries, out);
     }
     let (header, old_path, new_path) = match header(change, diff, old, new) {
         Some(header) => header,
@@ -60,6 +82,10 @@ pub fn patch(change: &Change, diff: &FileDiff, sides: Sides<'_>, out: &mut dyn W
     out.write_all(&header)?;
     match diff {
         FileDiff::Same | FileDiff::Replaced(..) => {}
+        FileDiff::Binary { .. } if binaries == Binaries::Named || is_long(change) => {
+            let (old, new) = (name(b"a/", old_path), name(b"b/", new_path));
+            out.write_all(&[b"Binary files ", &old[..], b" and ", &new, b" differ\n"].concat())?;
+        }
         FileDiff::Binary { .. } => {
             let before: Side<'_> = old.map(|entry| FileOf { view: sides.old, entry });
             let after: Side<'_> = new.map(|entry| FileOf { view: sides.new, entry });
@@ -72,6 +98,17 @@ pub fn patch(change: &Change, diff: &FileDiff, sides: Sides<'_>, out: &mut dyn W
         FileDiff::Text(hunks) => out.write_all(&text(old_path, new_path, hunks))?,
     }
     Ok(())
+}
+
+/// Whether a file is too long for its content to be in a patch.
+fn is_long(change: &Change) -> bool {
+    let (old_bytes, new_bytes) = change.sizes();
+    old_bytes.max(new_bytes) > MAX_BINARY_BYTES
+}
+
+/// The name of a side as the lines of a patch have it.
+fn name(prefix: &[u8], path: Option<&BytePath>) -> Vec<u8> {
+    path.map_or_else(|| b"/dev/null".to_vec(), |path| quoted(prefix, path))
 }
 
 /// The lines before the contents, and the path of each side that is there; `None` if nothing is to be said.
@@ -125,7 +162,14 @@ fn header<'a>(
 impl Unsaid {
     /// What the patch of a change leaves out, if it leaves out something.
     #[must_use]
-    pub fn of(change: &Change) -> Option<Self> {
+    pub fn of(change: &Change, diff: &FileDiff, binaries: Binaries) -> Option<Self> {
+        if let FileDiff::Binary { .. } = diff {
+            match binaries {
+                Binaries::Held if is_long(change) => return Some(Self::Long),
+                Binaries::Named => return Some(Self::Binary),
+                Binaries::Held => {}
+            }
+        }
         let kinds = || [&change.old, &change.new].into_iter().flatten().map(|entry| entry.attr.kind);
         if kinds().any(|kind| !is_shown(kind) && kind != Kind::Dir) {
             return Some(Self::Special);
@@ -210,7 +254,6 @@ fn head(out: &mut Vec<u8>, from: &BytePath, to: &BytePath) {
 }
 
 fn text(old: Option<&BytePath>, new: Option<&BytePath>, hunks: &[Hunk]) -> Vec<u8> {
-    let name = |prefix: &[u8], path: Option<&BytePath>| path.map_or(b"/dev/null".to_vec(), |path| quoted(prefix, path));
     // A tab marks the end of a name with a space in it.
     let tab = |path: Option<&BytePath>| -> &[u8] {
         if path.is_some_and(|path| path.as_bytes().contains(&b' ')) { b"\t" } else { b"" }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::catalog::{Commit, Session};
-use crate::model::RootId;
+use crate::model::{BytePath, RootId};
 
-use super::changes::PatchError;
+use super::changes::{Binaries, PatchError, Unsaid};
 use super::error::Result;
 use super::gate::{self, Action, Pass, Work};
 use super::hooks::{self, Occasion, State, Transition};
@@ -48,7 +48,9 @@ pub struct Exported {
     /// What became of it in git.
     pub git: Option<GitCommit>,
     /// Paths that the form has no words for.
-    pub left_out: Vec<crate::model::BytePath>,
+    pub left_out: Vec<BytePath>,
+    /// Paths whose content is too long for the form.
+    pub too_long: Vec<BytePath>,
 }
 
 /// What is exported.
@@ -92,7 +94,7 @@ pub fn run(cx: &mut Context, from: Option<&str>, form: &Form, out: &mut dyn Writ
     };
     let passed = hooks::before(cx, occasion)?;
     work.passes.iter().try_for_each(|pass| pass.confirm(cx.catalog()?.view()))?;
-    let mut exported = Exported { from: work.name.clone(), git: None, left_out: Vec::new() };
+    let mut exported = Exported { from: work.name.clone(), git: None, left_out: Vec::new(), too_long: Vec::new() };
     match form {
         Form::Tar { all } => {
             let scope = scope(cx, *all, work.source.as_deref())?;
@@ -101,7 +103,12 @@ pub fn run(cx: &mut Context, from: Option<&str>, form: &Form, out: &mut dyn Writ
         Form::Patch => {
             for change in work.compared.visible() {
                 let file = work.compared.look(change)?;
-                work.compared.write_patch(&file, out).map_err(|error| match error {
+                match Unsaid::of(change, &file.diff, Binaries::Held) {
+                    Some(Unsaid::Special) => exported.left_out.push(change.path.clone()),
+                    Some(Unsaid::Long) => exported.too_long.push(change.path.clone()),
+                    Some(Unsaid::Directory | Unsaid::Mode | Unsaid::Binary) | None => {}
+                }
+                work.compared.write_patch(&file, Binaries::Held, out).map_err(|error| match error {
                     PatchError::Read(error) => Error::from(LiveError::from(error)),
                     PatchError::Write(source) => Error::Io { path: "(output)".into(), source },
                 })?;

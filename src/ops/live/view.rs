@@ -132,8 +132,19 @@ impl TreeView for SessionView {
         match (&self.state, &file.body) {
             (State::Own { snapshot, .. }, _) => snapshot.seek(file, offset, what),
             (State::Remote { .. }, SnapshotBody::File(Some(_))) => self.onto().seek(file, offset, what),
-            // Holes of written files are read as the zeros that they are.
-            (State::Remote { .. }, _) => Ok((what == Whence::Data && offset < file.attr.size).then_some(offset)),
+            (State::Remote { number, client, .. }, _) => {
+                let args = json!({
+                    "snapshot": number, "ino": file.attr.ino, "offset": offset, "data": what == Whence::Data,
+                });
+                match client.lock().call(&Request::new("seek", args)) {
+                    Ok(reply) => Ok(reply.result.get("at").and_then(serde_json::Value::as_u64)),
+                    // A mount process of a program before this one does not know: its holes are read as the zeros that they are.
+                    Err(failure) if failure.code == "control-protocol" => {
+                        Ok((what == Whence::Data && offset < file.attr.size).then_some(offset))
+                    }
+                    Err(failure) => Err(Error::Upper(std::io::Error::other(failure))),
+                }
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::daemon::{Connection, Failure, Opening, ServeSpec, Workspace};
 use crate::delta::Delta;
 use crate::disk::{Disk, Gate, GatedDisk, RealDisk};
 use crate::model::{ObjectId, RootId};
-use crate::overlay::{Files, Overlay, Snapshot};
+use crate::overlay::{Files, Overlay, Snapshot, Whence};
 use crate::store::{Store, StoreOptions};
 
 use super::open::{MOMENT, SessionBase};
@@ -164,6 +164,12 @@ impl Standing for OwnRows<'_> {
     }
 }
 
+/// A number that a request must have.
+fn number(request: &Request, name: &str) -> Result<u64, Failure> {
+    let value = request.args.get(name).and_then(serde_json::Value::as_u64);
+    value.ok_or_else(|| Failure::new("control-protocol", format!("`{name}` is missing")))
+}
+
 /// Lets those go first who serve programs: on this thread, to its end. Without the right to do it, nothing is lost.
 fn step_back() {
     let _as_before = rustix::process::setpriority_process(None, BACKGROUND_NICENESS);
@@ -215,16 +221,30 @@ impl SessionWorkspace {
         }
     }
 
+    /// The snapshot that a request speaks of.
+    fn kept(&self, request: &Request) -> Result<Arc<LiveSnapshot>, Failure> {
+        let wanted = number(request, "snapshot")?;
+        let kept = self.snapshots.lock();
+        let found = kept.snapshots.iter().find(|(number, _)| *number == wanted).map(|(_, snapshot)| snapshot.clone());
+        found.ok_or_else(|| Failure::new("stale", "the snapshot is gone"))
+    }
+
+    /// Finds data, or a hole, in a written file of a snapshot.
+    fn seek(&self, request: &Request) -> Result<Reply, Failure> {
+        let snapshot = self.kept(request)?;
+        let is_data = request.args.get("data").and_then(serde_json::Value::as_bool);
+        let what = match is_data.ok_or_else(|| Failure::new("control-protocol", "`data` is missing"))? {
+            true => Whence::Data,
+            false => Whence::Hole,
+        };
+        let at = snapshot.seek_written(number(request, "ino")?, number(request, "offset")?, what);
+        Ok(Reply::of(json!({ "at": at.map_err(LiveError::from)? })))
+    }
+
     /// Reads from a written file of a snapshot.
     fn read(&self, request: &Request) -> Result<Reply, Failure> {
-        let number = |name: &str| {
-            let value = request.args.get(name).and_then(serde_json::Value::as_u64);
-            value.ok_or_else(|| Failure::new("control-protocol", format!("`{name}` is missing")))
-        };
-        let wanted = number("snapshot")?;
-        let kept = self.snapshots.lock();
-        let kept = kept.snapshots.iter().find(|(number, _)| *number == wanted).map(|(_, snapshot)| snapshot.clone());
-        let snapshot = kept.ok_or_else(|| Failure::new("stale", "the snapshot is gone"))?;
+        let snapshot = self.kept(request)?;
+        let number = |name| number(request, name);
         let (ino, offset, len) = (number("ino")?, number("offset")?, number("len")?.min(MAX_READ_BYTES));
         let mut payload = vec![0; len as usize];
         let count = snapshot.read_written(ino, offset, &mut payload).map_err(LiveError::from)?;
@@ -263,6 +283,7 @@ impl Workspace for SessionWorkspace {
         match request.verb.as_str() {
             "snapshot" => self.snapshot(),
             "read" => self.read(&request),
+            "seek" => self.seek(&request),
             "seal" => self.seal(),
             "switch" => self.switch(&request),
             "freeze" => self.freeze(&request),

@@ -18,6 +18,7 @@ pub struct ExportView {
     parent: Option<String>,
     branch: Option<String>,
     left_out: Vec<String>,
+    too_long: Vec<String>,
 }
 
 impl ExportView {
@@ -32,6 +33,7 @@ impl ExportView {
             parent: git.map(|made| made.parent.clone()),
             branch: git.map(|made| made.branch.clone()),
             left_out: exported.left_out.iter().map(|path| path_text(path.as_path())).collect(),
+            too_long: exported.too_long.iter().map(|path| path_text(path.as_path())).collect(),
         }
     }
 }
