@@ -104,7 +104,7 @@ impl Catalog {
             trim(&transaction, session_id, limits)?;
             let changes = proof::count(&transaction)?;
             transaction.commit()?;
-            proof::write(&path, changes);
+            open::committed(&path, &self.connection, changes);
             Ok(last)
         };
         let last = run().map_err(|error| Error::sql(&path, error))?;

@@ -25,7 +25,7 @@ impl Catalog {
             .map_err(|error| io_error(&path, error))?;
         vacuum_into(&self.connection, &path)?;
         let copy = open::connect(&path)?;
-        copy.map(|connection| Self { path: path.clone(), connection, via: None })
+        copy.map(|connection| Self::over(path.clone(), connection))
             .ok_or_else(|| io_error(&path, std::io::ErrorKind::NotFound.into()))
     }
 

@@ -16,7 +16,7 @@ use crate::model::RootId;
 
 use super::revision::root_id;
 use super::root::root_columns;
-use super::{Catalog, Error, View, proof};
+use super::{Catalog, Error, View, open, proof};
 
 /// What the names of our triggers begin with.
 const PREFIX: &str = "dropped_";
@@ -107,7 +107,7 @@ impl Catalog {
             install(&transaction)?;
             let changes = proof::count(&transaction)?;
             transaction.commit()?;
-            proof::write(&self.path, changes);
+            open::committed(&self.path, &self.connection, changes);
             Ok(())
         };
         mark().map_err(|error| Error::sql(&self.path, error))

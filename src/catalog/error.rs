@@ -137,6 +137,12 @@ pub enum Error {
         /// The catalog's file.
         path: PathBuf,
     },
+    /// The transaction changed something that undo would not know of: a bug.
+    #[error("this is a bug in aether: {what}; nothing was changed")]
+    Unnoted {
+        /// What was changed, and how.
+        what: String,
+    },
     /// The data base failed.
     #[error("the catalog `{}`: {source}", .path.display())]
     Sql {

@@ -7,7 +7,7 @@ use rusqlite::{TransactionBehavior, params_from_iter};
 use serde_json::json;
 
 use super::event::{Event, SELECT, read};
-use super::{Catalog, Error, Tx, View, proof};
+use super::{Catalog, Error, Tx, View, open, proof};
 
 /// How many lines are removed in one transaction, so that others can write in between.
 const PORTION: i64 = 5000;
@@ -177,7 +177,7 @@ impl Catalog {
             }
             let changes = proof::count(&transaction)?;
             transaction.commit()?;
-            proof::write(&path, changes);
+            open::committed(&path, &self.connection, changes);
             Ok(last.is_some())
         };
         while portion().map_err(|error| Error::sql(&path, error))? {}

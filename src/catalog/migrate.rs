@@ -1,4 +1,4 @@
-//! Numbered migrations. Each runs in one transaction that also raises the format's number.
+//! Numbered migrations. Those that are missing run in one transaction that also raises the format's number.
 
 use std::path::Path;
 
@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0016_event_operations.sql"),
     include_str!("migrations/0017_commit_annotations.sql"),
     include_str!("migrations/0018_short_triggers.sql"),
+    include_str!("migrations/0019_triggers_on_demand.sql"),
 ];
 
 /// The format that this version writes.
@@ -64,17 +65,62 @@ pub(super) fn run(path: &Path, connection: &mut Connection) -> Result<(), Error>
     if owner != APPLICATION_ID {
         return Err(Error::Foreign { path: path.to_owned() });
     }
-    while check(path, connection)? == State::Old {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        let from = format(path, &transaction)?;
-        let Some(migration) = usize::try_from(from).ok().and_then(|at| MIGRATIONS.get(at)) else { break };
-        capture::remove(&transaction).map_err(sql)?;
-        dropped::remove(&transaction).map_err(sql)?;
-        transaction.execute_batch(migration).map_err(sql)?;
-        capture::install(&transaction).map_err(sql)?;
-        dropped::install(&transaction).map_err(sql)?;
-        transaction.pragma_update(None, "user_version", from + 1).map_err(sql)?;
-        transaction.commit().map_err(sql)?;
+    if check(path, connection)? == State::Current {
+        return Ok(());
     }
-    Ok(())
+    // In one piece: one between two formats has no triggers for undo, and would be taken as it is by the version of then.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    check(path, &transaction)?;
+    let from = format(path, &transaction)?;
+    capture::remove(&transaction).map_err(sql)?;
+    dropped::remove(&transaction).map_err(sql)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(0)) {
+        transaction.execute_batch(migration).map_err(sql)?;
+    }
+    dropped::install(&transaction).map_err(sql)?;
+    transaction.pragma_update(None, "user_version", FORMAT).map_err(sql)?;
+    transaction.commit().map_err(sql)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Act, Catalog, open};
+
+    #[test]
+    fn what_an_older_version_did_is_undone_after_its_triggers_are_gone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let old = Connection::open(open::file_in(dir.path())).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        MIGRATIONS[..18].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+        old.execute_batch(
+            r#"INSERT INTO operation (time_ns, actor, command) VALUES (1, 'ann', 'session create a'), (2, 'ann', 'tags');
+            INSERT INTO session (id, name, created_ns, updated_ns, actor) VALUES ('s-0000000001', 'a', 1, 1, 'ann');
+            INSERT INTO tag VALUES ('s-0000000001', 'k', 'v'), ('s-0000000001', 'l', 'new');
+            INSERT INTO undo_row (operation, table_name, key, before, after) VALUES
+                (2, 'tag', '["ts-0000000001","tk"]', NULL, '{"object_id":"ts-0000000001","key":"tk","value":"tv"}'),
+                (1, 'session', '["ts-0000000001"]', NULL, '{"id":"ts-0000000001","name":"ta"}'),
+                (2, 'tag', '["ts-0000000001","tl"]', '{"value":"told"}', '{"value":"tnew"}');
+            CREATE TRIGGER undo_tag_insert AFTER INSERT ON tag BEGIN
+                INSERT INTO undo_row SELECT NULL,(SELECT max(seq) FROM operation),'tag',undo_key(NEW.key),NULL,NULL;
+            END;
+            PRAGMA user_version = 18;"#,
+        )
+        .unwrap();
+        drop(old);
+        let mut catalog = Catalog::open(dir.path()).unwrap();
+        assert_eq!(catalog.format().unwrap(), FORMAT);
+        let changes = catalog.view().row_changes(2).unwrap();
+        assert_eq!(changes.iter().map(|change| change.key[1].as_str().unwrap()).collect::<Vec<_>>(), ["tk", "tl"]);
+        let act = |now_ns| Act { actor: "ann".into(), command: "undo".into(), now_ns, seed: [now_ns as u8; 32] };
+        let mut undo = |now_ns| {
+            catalog.write::<_, Error>(&act(now_ns), |tx| tx.reverse(&tx.view().to_undo(None)?)).unwrap();
+            let tags = catalog.view().tags("s-0000000001").unwrap();
+            (tags.into_iter().collect::<Vec<_>>(), catalog.view().sessions().unwrap().len())
+        };
+        assert_eq!(undo(3), (vec![("l".into(), "old".into())], 1));
+        assert_eq!(undo(4).1, 0);
+        catalog.write::<_, Error>(&act(5), |tx| tx.reverse(&tx.view().to_redo()?)).unwrap();
+        assert_eq!(catalog.view().sessions().unwrap().len(), 1);
+    }
 }

@@ -48,12 +48,13 @@ mod trash;
 mod undo;
 
 use std::collections::BTreeSet;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use crate::model::RootId;
+
+use undo::capture::Capture;
 
 pub use annotation::{Annotation, AnnotationFilter, AnnotationReply, NewAnnotation};
 pub use approval::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Verdict};
@@ -102,6 +103,7 @@ pub struct Act {
 pub struct Catalog {
     path: PathBuf,
     connection: Connection,
+    capture: Capture,
     /// The command of `session run` that whatever is done happens in.
     via: Option<String>,
 }
@@ -113,7 +115,7 @@ impl Catalog {
     /// [`Error::Future`], [`Error::Foreign`], [`Error::Damaged`], or what the disk says.
     pub fn open(data_dir: &Path) -> Result<Self, Error> {
         let (path, connection) = open::open(data_dir)?;
-        Ok(Self { path, connection, via: None })
+        Ok(Self::over(path, connection))
     }
 
     /// Makes a catalog for what is stored below a data directory, whose own was lost.
@@ -122,7 +124,7 @@ impl Catalog {
     /// There is one, or what the disk says.
     pub fn begin_anew(data_dir: &Path) -> Result<Self, Error> {
         let (path, connection) = open::begin_anew(data_dir)?;
-        Ok(Self { path, connection, via: None })
+        Ok(Self::over(path, connection))
     }
 
     /// Opens the catalog below a data directory as it is, of whatever format; `None` if there is none.
@@ -131,7 +133,11 @@ impl Catalog {
     /// [`Error::Foreign`], or what the disk says.
     pub fn open_existing(data_dir: &Path) -> Result<Option<Self>, Error> {
         let path = open::file_in(data_dir);
-        Ok(open::connect(&path)?.map(|connection| Self { path, connection, via: None }))
+        Ok(open::connect(&path)?.map(|connection| Self::over(path, connection)))
+    }
+
+    fn over(path: PathBuf, connection: Connection) -> Self {
+        Self { path, connection, capture: Capture::default(), via: None }
     }
 
     /// Says in which command of `session run` things are done from now on.
@@ -142,7 +148,7 @@ impl Catalog {
     /// Read access. Each call on it sees one moment; two calls may see two.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View { path: &self.path, connection: &self.connection }
+        View { path: &self.path, connection: &self.connection, capture: &self.capture }
     }
 
     /// Runs `look` with read access to one moment, however often it looks.
@@ -167,27 +173,49 @@ impl Catalog {
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let path = self.path.clone();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| Error::sql(&path, error))?;
-        let operation = operation::insert(&View { path: &path, connection: &transaction }, act, self.via.as_deref())?;
+        self.capture.begin(&self.connection).map_err(|error| Error::sql(&path, error))?;
+        match self.transact(act, change) {
+            Ok((result, Some(changes))) => {
+                open::committed(&path, &self.connection, changes);
+                open::tell(&path);
+                Ok(result)
+            }
+            other => {
+                self.capture.rolled_back(&self.connection);
+                other.map(|(result, _)| result)
+            }
+        }
+    }
+
+    /// The transaction of a command; gives the number of the change that it is, if it is one.
+    fn transact<T, E: From<Error>>(
+        &mut self,
+        act: &Act,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<(T, Option<u64>), E> {
+        let (path, capture) = (&self.path, &self.capture);
+        let sql = |error| Error::sql(path, error);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        let view = View { path, connection: &transaction, capture };
+        let operation = operation::insert(&view, act, self.via.as_deref())?;
         let untouched = transaction.total_changes();
-        let mut tx = Tx { path: &path, transaction: &transaction, act, operation, ids: 0, named: Named::default() };
+        let named = Named::default();
+        let mut tx = Tx { path, transaction: &transaction, capture, act, operation, ids: 0, named };
         let result = change(&mut tx)?;
         // A command that found nothing to change is no operation.
         if transaction.total_changes() == untouched {
-            transaction.rollback().map_err(|error| Error::sql(&path, error))?;
-            return Ok(result);
+            transaction.rollback().map_err(sql)?;
+            return Ok((result, None));
         }
-        let changes = proof::count(&transaction).map_err(|error| Error::sql(&path, error))?;
+        let changes = proof::count(&transaction).map_err(sql)?;
         tx.note_named()?;
         let Named { rows, anew } = std::mem::take(&mut tx.named);
         label::add(&tx.view(), changes, rows, anew)?;
-        transaction.commit().map_err(|error| Error::sql(&path, error))?;
-        proof::write(&path, changes);
-        open::tell(&path);
-        Ok(result)
+        if let Some(what) = capture.missed() {
+            return Err(Error::Unnoted { what }.into());
+        }
+        transaction.commit().map_err(sql)?;
+        Ok((result, Some(changes)))
     }
 
     /// Notes that a session's delta was folded: it stands on `root`, which holds all that the delta numbered `from` did,
@@ -211,9 +239,10 @@ impl Catalog {
             transaction.execute(unpin, [id]).map_err(sql_error)?;
             let changes = proof::count(&transaction).map_err(sql_error)?;
             let row = ("session".to_owned(), serde_json::json!([format!("t{id}")]).to_string());
-            label::add(&View { path: &self.path, connection: &transaction }, changes, [row], false)?;
+            let view = View { path: &self.path, connection: &transaction, capture: &self.capture };
+            label::add(&view, changes, [row], false)?;
             transaction.commit().map_err(sql_error)?;
-            proof::write(&self.path, changes);
+            open::committed(&self.path, &self.connection, changes);
             Ok(true)
         };
         fold()
@@ -257,6 +286,7 @@ impl Catalog {
 pub struct View<'c> {
     path: &'c Path,
     connection: &'c Connection,
+    capture: &'c Capture,
 }
 
 impl View<'_> {
@@ -269,7 +299,10 @@ impl View<'_> {
     ) -> Result<Vec<T>, Error> {
         #[cfg(test)]
         plans::note(sql);
-        let query = || self.connection.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<_>, _>>();
+        let query = || {
+            let mut statement = self.capture.prepare(self.connection, sql)?;
+            statement.query_map(params, read)?.collect::<Result<Vec<_>, _>>()
+        };
         query().map_err(|error| Error::sql(self.path, error))
     }
 
@@ -289,6 +322,7 @@ impl View<'_> {
 pub struct Tx<'c> {
     path: &'c Path,
     transaction: &'c Transaction<'c>,
+    capture: &'c Capture,
     act: &'c Act,
     operation: i64,
     ids: u32,
@@ -307,7 +341,7 @@ impl<'c> Tx<'c> {
     /// Read access that sees what this transaction changed.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View { path: self.path, connection: self.transaction }
+        View { path: self.path, connection: self.transaction, capture: self.capture }
     }
 
     /// The row of this command in the operation log.
@@ -324,7 +358,7 @@ impl<'c> Tx<'c> {
     fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, Error> {
         #[cfg(test)]
         plans::note(sql);
-        let run = || self.transaction.deref().prepare_cached(sql)?.execute(params);
+        let run = || self.capture.prepare(self.transaction, sql)?.execute(params);
         run().map_err(|error| Error::sql(self.path, error))
     }
 

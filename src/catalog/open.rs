@@ -4,27 +4,31 @@
 //! change of journal mode, during which SQLite's busy time-out does not work. Changes of the format happen under a
 //! file lock; an up-to-date catalog is opened with a look at its version and at how many changes it holds (`proof`).
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, utimensat};
 
-use super::undo::functions;
 use super::{Error, checked, migrate, proof, refold};
 
 /// How long a command waits for others before it gives up.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Pages of 4 KiB in the write-ahead log before it is folded back: small, because the next command reads it.
-const CHECKPOINT_PAGES: i64 = 200;
+pub(super) const LOG_PAGES: c_int = 200;
+
+/// Whether the log of a catalog that this process wrote has become as long as that.
+static IS_LOG_LONG: AtomicBool = AtomicBool::new(false);
 
 /// "aeth": marks the file as ours.
 pub(super) const APPLICATION_ID: i64 = 0x6165_7468;
@@ -124,8 +128,7 @@ pub(super) fn connect(path: &Path) -> Result<Option<Connection>, Error> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        functions::register(&connection)?;
+        connection.wal_hook(Some(note_length));
         Ok(connection)
     };
     configure().map(Some).map_err(|error| Error::sql(path, error))
@@ -278,6 +281,35 @@ fn lock(path: &Path) -> Result<fs::File, Error> {
             Err(error) => return Err(io_error(path, error.into())),
         }
     }
+}
+
+/// In place of SQLite's own, which folds the log back as soon as it is long, and again with each commit from then on.
+fn note_length(_: &Wal, pages: c_int) -> rusqlite::Result<()> {
+    IS_LOG_LONG.store(pages >= LOG_PAGES, Ordering::Relaxed);
+    Ok(())
+}
+
+/// What follows a transaction that is durable, and was the change of this number: that is written down, and the log is
+/// begun anew when it is long. A failure is no harm.
+pub(super) fn committed(path: &Path, connection: &Connection, changes: u64) {
+    proof::write(path, changes);
+    if IS_LOG_LONG.swap(false, Ordering::Relaxed)
+        && let Err(error) = begin_log_anew(connection)
+    {
+        log::warn!("the log of `{}` could not be folded back: {error}", path.display());
+    }
+}
+
+/// Folds the log back, and has the next pages written to its front.
+///
+/// How much of the log is folded back is known in shared memory alone, which goes with the last process that has the
+/// catalog open: the next one reads the log from its beginning, and takes nothing of it for folded. So a log that was only
+/// folded back would never end; and each command would read all that was ever written, and fold it back once more.
+fn begin_log_anew(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    // The first to write after that begins at the front, unless somebody reads what lies behind. It has to change something.
+    let sql = "INSERT INTO meta (key, value) VALUES ('folded', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1";
+    connection.execute(sql, []).map(drop)
 }
 
 /// Tells those who watch the directory that a change can be seen: SQLite's own write comes before that.

@@ -273,3 +273,22 @@ fn a_delta_is_folded_once() {
     assert_eq!((session.base.root, session.base.onto, session.delta), (Some(root), None, 1));
     assert_eq!(catalog.view().operations(10).unwrap().len(), 1);
 }
+
+#[test]
+fn the_log_stays_short_however_many_commands_come_one_after_the_other() {
+    let dir = TempDir::new().unwrap();
+    let log = file_in(dir.path()).with_extension("db-wal");
+    let mut longest = 0;
+    for at in 0..80 {
+        // Nobody else has it open: what one process knew of the log is forgotten.
+        let mut catalog = Catalog::open(dir.path()).unwrap();
+        catalog.write::<_, Error>(&act(at), |tx| tx.create_session(&format!("n{at}"), &Base::default(), None)).unwrap();
+        drop(catalog);
+        longest = longest.max(std::fs::metadata(&log).unwrap().len());
+    }
+    let pages = longest / 4096;
+    assert!(pages > 100 && pages < 2 * open::LOG_PAGES as u64, "{pages} pages");
+    let catalog = Catalog::open(dir.path()).unwrap();
+    assert_eq!(catalog.view().sessions().unwrap().len(), 80);
+    assert!(catalog.problems().unwrap().is_empty());
+}

@@ -19,7 +19,7 @@ pub(super) fn kind(error: &catalog::Error) -> Kind {
         E::BadName { .. } => Kind::Usage,
         E::Busy { .. } => Kind::Busy,
         E::Damaged { .. } | E::Lost { .. } | E::Foreign { .. } => Kind::Damaged,
-        E::Future { .. } | E::Sql { .. } | E::Io { .. } => Kind::Failed,
+        E::Future { .. } | E::Unnoted { .. } | E::Sql { .. } | E::Io { .. } => Kind::Failed,
     }
 }
 
@@ -39,6 +39,7 @@ pub(super) fn code(error: &catalog::Error) -> &'static str {
         E::Damaged { .. } => "catalog-damaged",
         E::Lost { .. } => "catalog-lost-changes",
         E::Busy { .. } => "catalog-busy",
+        E::Unnoted { .. } => "bug",
         E::Sql { .. } => "catalog",
         E::Io { .. } => "io",
     }
@@ -72,6 +73,6 @@ pub(super) fn hints(error: &catalog::Error) -> Vec<String> {
         E::Busy { .. } => vec!["try again".into()],
         E::BadName { .. } => vec!["choose another name, of letters, digits, `-`, `_` and `.`".into()],
         E::Sql { source, .. } if catalog::is_out_of_room(source) => vec![NO_ROOM.into()],
-        E::Sql { .. } | E::Io { .. } => Vec::new(),
+        E::Unnoted { .. } | E::Sql { .. } | E::Io { .. } => Vec::new(),
     }
 }

@@ -280,7 +280,7 @@ fn a_catalog_without_checksums_gets_them_and_keeps_what_it_holds() {
     undo::functions::register(&plain).unwrap();
     migrate::run(&path, &mut plain).unwrap();
     plain.pragma_update(None, "journal_mode", "wal").unwrap();
-    let mut old = Catalog { path: path.clone(), connection: plain, via: None };
+    let mut old = Catalog::over(path.clone(), plain);
     (0..30).for_each(|seed| add(&mut old, seed));
     let want = everything(&old).unwrap();
     old.connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();

@@ -304,7 +304,7 @@ impl Catalog {
     fn labels_alone<T>(&mut self, act: impl FnOnce(&View<'_>, u64) -> Result<T, Error>) -> Result<T, Error> {
         let sql = |error| Error::sql(&self.path, error);
         let alone = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        let view = View { path: &self.path, connection: &alone };
+        let view = View { path: &self.path, connection: &alone, capture: &self.capture };
         let done = last_change(&view).and_then(|change| act(&view, change));
         // There is nothing to keep.
         drop(alone);

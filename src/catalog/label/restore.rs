@@ -89,6 +89,7 @@ impl Tx<'_> {
                 self.pin(&row, label, is_whole)?;
             }
         }
+        self.capture.all(self.transaction).map_err(sql)?;
         self.transaction.execute_batch(ORPHANS).map_err(sql)?;
         let count = |table: &str| {
             let rows = self.view().row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;

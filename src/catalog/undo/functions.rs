@@ -1,10 +1,11 @@
 //! What the triggers of [`capture`](super::capture) call to write values down.
 //!
-//! They are functions of the program and not SQL, because every command reads the whole schema: as SQL the triggers were
-//! 75 KB of text, and reading them took most of the time of a small command.
+//! They are functions of the program and not SQL: a trigger is read by each command that needs it, and as SQL it would be
+//! several times as long.
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -16,6 +17,14 @@ use serde_json::{Map, Value};
 pub(in crate::catalog) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let plain = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
     let pure = plain | FunctionFlags::SQLITE_DETERMINISTIC;
+    // Numbers that rise: a transaction is that of one connection, so they are the order of its changes.
+    let last = AtomicI64::new(0);
+    connection.create_scalar_function(
+        "undo_number",
+        0,
+        plain,
+        move |_| Ok(last.fetch_add(1, Ordering::Relaxed) + 1),
+    )?;
     // (value, …): all of them, as a list.
     connection.create_scalar_function("undo_key", -1, pure, |found| {
         Ok(Value::Array((0..found.len()).map(|at| json(found.get_raw(at))).collect()).to_string())

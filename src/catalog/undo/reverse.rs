@@ -187,7 +187,8 @@ impl Reverse<'_, '_> {
     }
 
     fn execute(&self, change: &RowChange, sql: &str, values: Vec<Sql>) -> Result<(), Error> {
-        let done = self.tx.transaction.prepare(sql).and_then(|mut run| run.execute(params_from_iter(values)));
+        let prepared = self.tx.capture.prepare(self.tx.transaction, sql);
+        let done = prepared.and_then(|mut run| run.execute(params_from_iter(values)));
         match done {
             Ok(_) => Ok(()),
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {

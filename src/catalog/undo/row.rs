@@ -93,7 +93,7 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Damaged`], or what SQLite says.
     pub fn row_changes(&self, operation: i64) -> Result<Vec<RowChange>, Error> {
-        let sql = "SELECT table_name, key, before, after FROM undo_row WHERE operation = ?1 ORDER BY id";
+        let sql = "SELECT table_name, key, before, after FROM undo_row WHERE operation = ?1 ORDER BY number";
         let rows: Vec<[Option<String>; 4]> =
             self.rows(sql, [operation], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
         let mut places = BTreeMap::new();
@@ -128,7 +128,7 @@ impl View<'_> {
     /// # Errors
     /// [`Error::Damaged`], or what SQLite says.
     pub fn undo_roots(&self) -> Result<BTreeMap<RootId, i64>, Error> {
-        let sql = "SELECT before, after, operation FROM undo_row ORDER BY operation";
+        let sql = "SELECT before, after, operation FROM undo_row ORDER BY operation, number";
         let rows: Vec<([Option<String>; 2], i64)> =
             self.rows(sql, [], |row| Ok(([row.get(0)?, row.get(1)?], row.get(2)?)))?;
         let mut roots = BTreeMap::new();

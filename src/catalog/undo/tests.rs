@@ -282,6 +282,77 @@ fn a_command_that_changes_nothing_is_no_operation() {
 }
 
 #[test]
+fn what_foreign_keys_change_along_with_a_row_is_noted_too() {
+    let mut scene = Scene::new();
+    every_command(&mut scene);
+    let before = scene.dump();
+    scene
+        .write(|tx| {
+            let id = tx.view().row("SELECT id FROM source", [], |row| row.get::<_, String>(0))?.unwrap();
+            tx.execute("DELETE FROM source WHERE id = ?1", [id]).map(drop)
+        })
+        .unwrap();
+    let changes = scene.catalog.view().row_changes(scene.newest()).unwrap();
+    let told = |table: &str, gone: bool| {
+        changes.iter().filter(|change| change.table == table && change.after.is_none() == gone).count()
+    };
+    // Its revisions go with it, and the session that stood on it has none any more.
+    assert_eq!((told("source", true), told("revision", true), told("session", false)), (1, 2, 1), "{changes:?}");
+    scene.undo(None).unwrap();
+    assert_eq!(scene.dump(), before);
+}
+
+#[test]
+fn a_change_that_undo_would_not_know_of_fails_the_command() {
+    let mut scene = Scene::new();
+    scene.write(|tx| tx.create_session("a", &Base::default(), None)).unwrap();
+    let before = scene.dump();
+    let around = scene.write(|tx| {
+        tx.transaction.execute("UPDATE session SET status = 'review'", []).map_err(|error| Error::sql(tx.path, error))
+    });
+    assert!(matches!(&around, Err(Error::Unnoted { what }) if what.contains("`session`")), "{around:?}");
+    assert_eq!(scene.dump(), before);
+    // Where its files are is no matter of undo.
+    let physical = "UPDATE session SET delta = delta + 1";
+    scene.write(|tx| tx.transaction.execute(physical, []).map_err(|error| Error::sql(tx.path, error))).unwrap();
+}
+
+#[test]
+fn what_is_done_after_a_command_that_failed_is_noted() {
+    let mut scene = Scene::new();
+    scene.write(|tx| tx.create_session("a", &Base::default(), None)).unwrap();
+    let rename = |to: &'static str| move |tx: &mut Tx<'_>| tx.rename_session(&tx.view().session("a")?, to);
+    let name_taken = |scene: &mut Scene| {
+        scene.write(|tx| {
+            tx.rename_session(&tx.view().session("a")?, "b")?;
+            tx.set_tag("s-none", "k", "v")?;
+            tx.create_session("b", &Base::default(), None)
+        })
+    };
+    for _ in 0..2 {
+        assert!(matches!(name_taken(&mut scene), Err(Error::Exists { .. })));
+    }
+    let before = scene.dump();
+    scene.write(rename("c")).unwrap();
+    scene.undo(None).unwrap();
+    assert_eq!(scene.dump(), before);
+    scene.write(rename("d")).unwrap();
+    assert_eq!(scene.catalog.view().row_changes(scene.newest()).unwrap().len(), 1);
+}
+
+#[test]
+fn no_command_reads_triggers_that_it_does_not_need() {
+    let mut scene = Scene::new();
+    scene.write(|tx| tx.create_session("a", &Base::default(), None)).unwrap();
+    let triggers = |schema: &str| -> Vec<String> {
+        let sql = format!("SELECT name FROM {schema} WHERE type = 'trigger' AND name LIKE 'undo%'");
+        scene.catalog.view().rows(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert!(triggers("sqlite_schema").is_empty());
+    assert_eq!(triggers("sqlite_temp_schema"), ["undo_session_INSERT"]);
+}
+
+#[test]
 fn random_commands_undone_and_redone_are_as_a_stack_of_states() {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: u64| {
