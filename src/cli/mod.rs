@@ -49,7 +49,7 @@ mod usage;
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser};
 
 use crate::config::{Env, Flags};
 use crate::ui::{Styled, Ui};
@@ -72,6 +72,21 @@ macro_rules! commands {
             $($(#[$of])* $variant($args),)*
         }
 
+        impl $name {
+            /// The commands by the names of their variants, each with what tells it of its arguments.
+            #[allow(dead_code, reason = "only of the list of all commands")]
+            const TOLD_LATER: &[(&str, fn(clap::Command) -> clap::Command)] = &[$((
+                {
+                    const NAME: &[u8] = &$crate::cli::lower_case::<{ stringify!($variant).len() }>(stringify!($variant));
+                    match std::str::from_utf8(NAME) {
+                        Ok(name) => name,
+                        Err(_) => stringify!($variant),
+                    }
+                },
+                <$args as clap::Args>::augment_args,
+            ),)*];
+        }
+
         impl $crate::cli::Run for $name {
             fn run(self, cx: &mut $crate::cli::context::Cx) -> Result<$crate::cli::Exit, $crate::cli::exit::Error> {
                 match self {
@@ -82,6 +97,17 @@ macro_rules! commands {
     };
 }
 use commands;
+
+/// A word in lower case.
+const fn lower_case<const LEN: usize>(word: &str) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    let mut at = 0;
+    while at < LEN {
+        bytes[at] = word.as_bytes()[at].to_ascii_lowercase();
+        at += 1;
+    }
+    bytes
+}
 
 commands! {
     /// Every command, in the order of the help.
@@ -217,6 +243,21 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// Parses the arguments.
+///
+/// Telling clap of every command takes longer than most commands do. So at first it is told of those alone that could be
+/// meant, because their names are among the arguments; what it then makes nothing of, help included, is looked at again
+/// with all of them.
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let alone = || {
+        let named = Command::TOLD_LATER.iter().filter(|(name, _)| args.iter().any(|arg| arg == name));
+        let named = named.map(|(name, augment)| clap::Command::new(*name).defer(*augment));
+        let cli = Global::augment_args(clap::Command::new("aether")).subcommands(named);
+        Cli::from_arg_matches(&cli.try_get_matches_from(args).ok()?).ok()
+    };
+    alone().map_or_else(|| Cli::try_parse_from(args), Ok)
+}
+
 /// Runs the command that `args` spell (the program's name first) and returns its exit code.
 #[must_use]
 pub fn main(args: Vec<OsString>) -> Exit {
@@ -234,7 +275,7 @@ fn guarded(args: Vec<OsString>) -> Exit {
     if env.get("COMPLETE").is_some() {
         clap_complete::CompleteEnv::with_factory(command).bin("aether").complete();
     }
-    match Cli::try_parse_from(&args) {
+    match parse(&args) {
         Ok(cli) => run(&env, &args, cli),
         Err(error) => refuse(&env, &args, &error),
     }
@@ -271,4 +312,51 @@ fn refuse(env: &Env, args: &[OsString], error: &clap::Error) -> Exit {
     }
     ui.fail(&usage::failure(args, error));
     Exit::USAGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of all examples that a shell would split at spaces alone.
+    fn examples(command: &clap::Command, found: &mut Vec<Vec<OsString>>) {
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = text.lines().map(str::trim).filter(|line| line.starts_with("aether "));
+        let plain = lines.filter(|line| !line.contains(['\'', '"', '|', '$', '`', ';', '<', '>', '(']));
+        found.extend(plain.map(|line| line.split_whitespace().map(Into::into).collect()));
+        command.get_subcommands().for_each(|below| examples(below, found));
+    }
+
+    #[test]
+    fn one_command_alone_is_parsed_as_among_all() {
+        let mut all = Vec::new();
+        examples(&command(), &mut all);
+        assert!(all.len() > 100, "{}", all.len());
+        let mut known = 0;
+        for args in &all {
+            let among_all = Cli::try_parse_from(args).map_err(|error| error.to_string());
+            known += u32::from(among_all.is_ok());
+            let alone = parse(args).map_err(|error| error.to_string());
+            assert_eq!(format!("{alone:?}"), format!("{among_all:?}"), "{args:?}");
+        }
+        assert!(known > 100, "{known}");
+    }
+
+    #[test]
+    fn every_command_is_known_by_its_name() {
+        let mut alone: Vec<_> = Command::TOLD_LATER.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut all: Vec<_> = command().get_subcommands().map(|found| found.get_name().to_owned()).collect();
+        (alone.sort(), all.sort());
+        assert_eq!(alone, all);
+    }
+
+    #[test]
+    fn what_is_wrong_and_what_is_asked_about_is_told_of_all_commands() {
+        for line in ["aether", "aether --help", "aether --version", "aether sesion", "aether session lst", "aether -x"]
+        {
+            let args: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            let (found, right) = (parse(&args).unwrap_err(), Cli::try_parse_from(&args).unwrap_err());
+            assert_eq!((found.kind(), found.to_string()), (right.kind(), right.to_string()), "{line}");
+        }
+    }
 }
