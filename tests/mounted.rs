@@ -32,6 +32,8 @@ mod isolation;
 mod like_a_disk;
 #[path = "mounted/limits.rs"]
 mod limits;
+#[path = "mounted/many.rs"]
+mod many;
 #[path = "mounted/memory.rs"]
 mod memory;
 #[path = "mounted/monitor.rs"]

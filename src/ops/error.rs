@@ -577,9 +577,7 @@ fn import_code(error: &ImportError) -> &'static str {
 
 fn import_hints(error: &ImportError) -> Vec<String> {
     match error {
-        ImportError::Unreadable { .. } => {
-            vec!["`--exclude` leaves them out for good, `--skip-unreadable` takes all the others".into()]
-        }
+        ImportError::Unreadable { files } => hints::of_unreadable(files),
         ImportError::Interrupted => vec!["run it again: what was stored is reused".into()],
         ImportError::NotADirectory { .. } => vec!["name the directory that holds it".into()],
         ImportError::TooLarge { .. } => vec!["`--max-size` allows more".into()],

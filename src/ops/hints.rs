@@ -2,7 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
+use rustix::io::Errno;
+
 use super::Error;
+use super::import::{Unreadable, WhyUnreadable};
 use super::session_run::RunError;
 
 /// What helps when the system refuses a file.
@@ -22,6 +25,14 @@ pub(super) fn of_io(error: &io::Error) -> Option<&'static str> {
         ErrorKind::Other | ErrorKind::InvalidData => return None,
         _ => "`aether doctor` checks what aether needs from this machine",
     })
+}
+
+/// What helps when files of an origin cannot be read.
+pub(super) fn of_unreadable(files: &[Unreadable]) -> Vec<String> {
+    let is_denied = |file: &Unreadable| file.why == WhyUnreadable::Content(Errno::ACCESS);
+    let chmod = files.iter().any(is_denied).then_some("`chmod -R u+rX` lets you read those that are your own");
+    let skip = "`--exclude` leaves them out for good, `--skip-unreadable` takes all the others";
+    chmod.into_iter().chain([skip]).map(Into::into).collect()
 }
 
 /// What helps against all else that is not told by its part.

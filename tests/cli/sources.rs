@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 
-use super::World;
+use super::{World, end};
 
 #[test]
 fn a_refresh_makes_a_revision_only_when_something_changed() {
@@ -33,6 +35,48 @@ fn a_refresh_imports_as_the_first_time() {
     let shown = &world.json(["source", "show", "lean"])[0];
     assert_eq!(shown["newest"]["files"], 2);
     assert_eq!((&shown["excludes"][0], &shown["scratch"][0]), (&"out".into(), &"*.tmp".into()));
+}
+
+#[test]
+fn files_that_their_own_owner_cannot_read_are_named_with_what_helps() {
+    let world = World::new();
+    fs::create_dir_all(world.path("src/shut")).unwrap();
+    for name in ["open.txt", "none.txt", "shut/inside.txt"] {
+        fs::write(world.path("src").join(name), "x").unwrap();
+    }
+    for name in ["none.txt", "shut"] {
+        fs::set_permissions(world.path("src").join(name), fs::Permissions::from_mode(0)).unwrap();
+    }
+    // An ordinary user, whom permissions bind, with all of this as their own.
+    let program = world.path("aether");
+    fs::copy(env!("CARGO_BIN_EXE_aether"), &program).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        world.sh("chmod 755 . && chown -R 65534:65534 .");
+    }
+    let run = |args: &[&str]| {
+        let mut command = world.command(&program);
+        if is_root {
+            command.uid(65534).gid(65534);
+        }
+        end(command.args(args))
+    };
+    let refused = run(&["source", "create", "web", "src"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    for line in [
+        "error: 2 files could not be read, first `none.txt`: Permission denied",
+        "`shut`: Permission denied",
+        "`chmod -R u+rX` lets you read those that are your own",
+        "`--skip-unreadable` takes all the others",
+    ] {
+        assert!(refused.err.contains(line), "`{line}` is missing: {}", refused.err);
+    }
+    let taken = run(&["source", "create", "web", "src", "--skip-unreadable"]);
+    assert!(taken.code == 0 && taken.err.contains("none.txt") && taken.err.contains("shut"), "{taken:?}");
+    assert_eq!(run(&["ls", "web"]).out, "open.txt\n");
+    world.sh("chmod -R u+rX src");
+    assert_eq!(run(&["source", "refresh", "web"]).code, 0);
+    assert_eq!(run(&["ls", "web"]).out, "none.txt\nopen.txt\nshut\n");
 }
 
 #[test]

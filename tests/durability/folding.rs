@@ -7,11 +7,11 @@ use std::process::Command;
 use crate::cli::{World, end};
 
 /// The calls with which a command changes what is on the disk.
-const WRITES: &str = "write,pwrite64,pwritev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,\
+pub const WRITES: &str = "write,pwrite64,pwritev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,\
     unlink,unlinkat,mkdir,mkdirat,rmdir,utimensat";
 
 /// Copies a directory with all that is in it.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(done.success());
 }

@@ -4,6 +4,7 @@ mod commands;
 mod damage;
 mod faults;
 mod folding;
+mod killed;
 mod order;
 mod replay;
 mod salvage;

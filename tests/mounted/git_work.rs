@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::fixture::skipped;
 use crate::real_tools::sh;
@@ -132,4 +134,59 @@ fn a_day_with_git_ends_in_a_session_as_it_does_in_a_directory() {
     assert_eq!(work(mount.root(), "git log --format=%H"), work(&plain, "git log --format=%H"));
     mount.end();
     assert_eq!(work(&origin, "git log --all --format=%s; git status --porcelain"), "first\n");
+}
+
+#[test]
+fn a_fork_taken_while_git_adds_holds_every_object_that_its_index_names() {
+    if skipped() {
+        return;
+    }
+    let workspace = Workspace::new();
+    let origin = workspace.path("origin");
+    fs::create_dir(&origin).unwrap();
+    work(&origin, "git init -q -b main; echo first >first.txt; git add .; git commit -qm first");
+    workspace.session_on(&origin);
+    let mount = workspace.mount();
+    let (added, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let mut forks = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1.. {
+                let files = "for n in 1 2 3 4 5 6 7 8; do seq $round 9 999 | sed s/^/$n/ >$round-$n.txt; done";
+                work(mount.root(), &format!("round={round}; {files}; git add -A"));
+                added.store(round, Ordering::Release);
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for round in 0..8 {
+            // It meets the adding in another place each time.
+            std::thread::sleep(Duration::from_millis(100 + 7 * round));
+            let (name, before) = (format!("fork-{round}"), added.load(Ordering::Acquire));
+            match round % 2 {
+                0 => drop(workspace.aether(&["session", "fork", "session", &name])),
+                _ => {
+                    workspace.aether(&["checkpoint", "create", "session", "--name", &name]);
+                    workspace.aether(&["session", "fork", "session", &name, "--from", &name]);
+                }
+            }
+            forks.push((name, before));
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    mount.end();
+    assert!(forks.last().unwrap().1 > 2, "{forks:?}");
+    for (name, before) in forks {
+        let point = workspace.path(&name);
+        workspace.aether(&["mount", &name, point.to_str().unwrap()]);
+        // Where git was at it, it left what it leaves when it is killed.
+        work(&point, "rm -f .git/index.lock; git fsck --strict --no-dangling; git status --porcelain >/dev/null");
+        let listed = work(&point, "git ls-files");
+        let whole = (1..=before).filter(|round| (1..=8).all(|n| listed.contains(&format!("{round}-{n}.txt"))));
+        assert_eq!(whole.count(), before, "{name}: what was added before it began is in it");
+        // What the index has is what the files had; the fork goes on where git was.
+        work(&point, "git checkout-index -f -a; git add -A; git commit -qm all; git fsck --strict");
+        workspace.aether(&["unmount", &name]);
+    }
 }

@@ -1,10 +1,13 @@
 //! Restoring a mounted session, as programs see it that are in the middle of something.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 
 use crate::fixture::skipped;
 use crate::workspace::Workspace;
@@ -164,6 +167,102 @@ fn who_works_in_a_directory_that_is_gone_finds_it_gone() {
     mount.end();
 }
 
+/// Watches on paths, and what they saw: the path and what happened, with the name below a directory.
+struct Watches {
+    queue: rustix::fd::OwnedFd,
+    paths: Vec<(i32, String)>,
+}
+
+impl Watches {
+    fn on(root: &Path, paths: &[&str]) -> Self {
+        let queue = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+        let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
+        let changes = changes | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+        let watch = |path: &&str| (inotify::add_watch(&queue, root.join(path), changes).unwrap(), (*path).to_owned());
+        let paths = paths.iter().map(watch).collect();
+        Self { queue, paths }
+    }
+
+    /// What came since the last time, each once, in order.
+    fn seen(&self) -> BTreeSet<String> {
+        let mut buf = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&self.queue, &mut buf);
+        let mut seen = BTreeSet::new();
+        loop {
+            let event = match reader.next() {
+                Err(rustix::io::Errno::AGAIN) => return seen,
+                event => event.unwrap(),
+            };
+            let path = &self.paths.iter().find(|(watch, _)| *watch == event.wd()).unwrap().1;
+            let name = event.file_name().map_or("", |name| name.to_str().unwrap());
+            for (flag, word) in [
+                (ReadFlags::MODIFY, "modify"),
+                (ReadFlags::CREATE, "create"),
+                (ReadFlags::DELETE, "delete"),
+                (ReadFlags::DELETE_SELF, "gone"),
+                (ReadFlags::IGNORED, "ended"),
+            ] {
+                if event.events().contains(flag) {
+                    seen.insert(format!("{path}: {word} {name}").trim_end().to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_watches_hears_what_goes_and_goes_on_watching_what_stays() {
+    if skipped() {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.session_on(&origin(&workspace));
+    let mount = workspace.mount();
+    let at = |name: &str| mount.root().join(name);
+    workspace.aether(&["checkpoint", "create", "session"]);
+    fs::create_dir(at("new")).unwrap();
+    for name in ["new/file", "added", "file", "dir/deep/leaf"] {
+        fs::write(at(name), "of later\n").unwrap();
+    }
+    fs::remove_file(at("dir/inner")).unwrap();
+    let watches =
+        Watches::on(mount.root(), &["", "dir", "dir/deep", "dir/deep/leaf", "file", "new", "new/file", "added"]);
+    assert!(watches.seen().is_empty());
+
+    workspace.aether(&["restore", "session@1"]);
+
+    let seen = watches.seen();
+    let set = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<BTreeSet<_>>();
+    let gone = set(&["added: gone", "added: ended", "new: gone", "new: ended", "new/file: gone", "new/file: ended"]);
+    assert!(seen.is_superset(&gone), "{seen:?}");
+    // The watches on what stays are whole, also on files that have other bytes now and in directories with other names.
+    let stays = |line: &String| !["new", "added"].iter().any(|name| line.starts_with(name));
+    assert!(
+        !seen.iter().filter(|line| stays(line)).any(|line| line.ends_with("gone") || line.ends_with("ended")),
+        "{seen:?}"
+    );
+    assert_eq!(fs::read_to_string(at("dir/inner")).unwrap(), "inner\n");
+    for name in ["file", "dir/deep/leaf", "dir/inner"] {
+        OpenOptions::new().append(true).open(at(name)).unwrap().write_all(b"more\n").unwrap();
+    }
+    fs::write(at("new"), "a file this time").unwrap();
+    fs::remove_file(at("dir/deep/leaf")).unwrap();
+    let expected = [
+        ": create new",
+        ": modify file",
+        ": modify new",
+        "dir/deep/leaf: ended",
+        "dir/deep/leaf: gone",
+        "dir/deep/leaf: modify",
+        "dir/deep: delete leaf",
+        "dir/deep: modify leaf",
+        "dir: modify inner",
+        "file: modify",
+    ];
+    assert_eq!(watches.seen(), set(&expected));
+    mount.end();
+}
+
 #[test]
 fn git_finds_a_restored_tree_warm() {
     if skipped() {
@@ -235,7 +334,6 @@ fn some_paths_are_restored_and_others_stay() {
 
 #[test]
 fn nothing_that_a_program_wrote_while_a_restore_ran_is_lost() {
-    use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     if skipped() {
