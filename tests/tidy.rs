@@ -256,12 +256,19 @@ fn whatever_happens_to_a_session_asks_its_hooks_first() {
         ".put_materialization(",
         "Status::Archived)?)",
         "gate::pass(",
+        "tx.reverse(",
+        ".end_merge(",
+        ".settle(cx",
+        "to_root(cx",
+        "to_root_with(cx",
     ];
+    // What others build upon, who ask; and a session that is made with what it is to have.
+    const PARTS: &[&str] = &["ops/merge/hold.rs", "ops/session_compare.rs"];
     let mut found = Vec::new();
     let mut seen = 0;
     for source in sources().iter().filter(|source| source.module == "ops") {
         let has = |text: &str| source.lines.iter().filter_map(|line| code(line)).any(|line| line.contains(text));
-        let asks = has("hooks::before(");
+        let asks = has("hooks::before(") || PARTS.iter().any(|part| source.path.ends_with(part));
         for what in HAPPENS.iter().filter(|what| has(what)) {
             seen += 1;
             if !asks {
@@ -270,5 +277,21 @@ fn whatever_happens_to_a_session_asks_its_hooks_first() {
         }
     }
     assert!(seen >= HAPPENS.len(), "what makes it happen has other names now");
+    let names = fs::read_to_string("src/ops/hooks/names.rs").unwrap();
+    let table = names.split("const TABLE").nth(1).unwrap().split("];").next().unwrap();
+    let transitions: Vec<&str> =
+        table.lines().filter_map(|line| line.trim().strip_prefix('(')?.split(',').next()).collect();
+    assert!(transitions.len() > 20, "the table of hooks looks otherwise now");
+    for transition in transitions {
+        let word = format!("Transition::{transition}");
+        let speaks_of_it = |source: &&Source| {
+            source.module == "ops" && !source.path.components().any(|part| part.as_os_str() == "hooks")
+        };
+        let is_asked =
+            |source: &Source| source.lines.iter().filter_map(|line| code(line)).any(|line| line.contains(&word));
+        if !sources().iter().filter(speaks_of_it).any(is_asked) {
+            found.push(format!("nothing happens to a session that is a `{word}`"));
+        }
+    }
     report(&found);
 }

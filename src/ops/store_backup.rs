@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! DIR/catalog.db, DIR/objects/packs/   as in any data directory
+//! DIR/hooks/                           the hooks of sources; they run as anywhere
 //! DIR/backup.json                      what the catalog was when it was written, to see whether somebody used it since
 //! DIR/backup.lock                      held by whoever writes the backup
 //! DIR/incoming/                        what is not complete yet
@@ -34,7 +35,7 @@ use super::accelerate::UpperDir;
 use super::checkpoint_create::seal_session;
 use super::error::{Kind, Result};
 use super::live::{self, LiveError, SessionBase, Standing};
-use super::{Context, Error, blank};
+use super::{Context, Error, blank, hooks};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +163,10 @@ pub fn run(cx: &mut Context, dir: &Path, link: bool, watch: &dyn BackupWatch) ->
     copy.write_labels_to(&incoming.join("labels"))?;
     copy.finish_copy()?;
     copy_packs(&store, &dir, link, watch, &mut report)?;
+    // Before the rows: what a hook is to refuse is not let through in between.
+    let programs = incoming.join("hooks");
+    let has_hooks = hooks::stored::copy_to(cx, &programs)?;
+    hooks::stored::put_in_place(has_hooks.then_some(programs.as_path()), &dir)?;
     put_in_place(&dir)?;
     let (name, packs) = (dir.display().to_string(), report.copied_packs);
     cx.write(|tx| Ok(tx.store_event("store.backup", &serde_json::json!({ "dir": name, "packs": packs }))?))?;

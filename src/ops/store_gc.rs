@@ -18,7 +18,7 @@ pub use crate::store::gc::{Collected, Watch};
 use super::accelerate::remove_tree;
 use super::error::Result;
 use super::live::What;
-use super::{Context, Error, blank, live, reserve};
+use super::{Context, Error, blank, hooks, live, reserve};
 
 /// How to go about it.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,7 @@ pub fn run(cx: &mut Context, options: &GcOptions, watch: &dyn Watch) -> Result<G
             (report.purged, report.events) = purge(cx, options)?;
             (report.session_dirs, report.session_bytes) = remove_left_files(cx, &report.purged, options.dry_run)?;
             if !options.dry_run {
+                hooks::stored::remove_left(cx)?;
                 cx.begin_collection()?;
                 is_marked = true;
             }

@@ -6,7 +6,7 @@
 use crate::catalog::{ObjectType, Trashed};
 
 use super::error::Result;
-use super::{Context, reserve, session_status};
+use super::{Context, hooks, reserve, session_status};
 
 /// What emptying did.
 #[derive(Clone, Debug)]
@@ -63,6 +63,9 @@ pub fn empty(cx: &mut Context, objects: &[Trashed]) -> Result<Emptied> {
     let removed: Vec<_> = objects.iter().filter(|found| !kept.contains(found)).cloned().collect();
     for found in removed.iter().filter(|found| found.kind == ObjectType::Session) {
         session_status::remove_files(cx, &found.id)?;
+    }
+    if removed.iter().any(|found| found.kind == ObjectType::Source) {
+        hooks::stored::remove_left(cx)?;
     }
     Ok(Emptied { removed, kept })
 }

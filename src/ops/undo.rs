@@ -1,11 +1,16 @@
 //! Undo and redo: putting back what a command changed, in an operation of its own.
 
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
 use crate::catalog;
 use crate::catalog::{Operation, Reversal, RowChange, Session, Status, UndoError, View};
 use crate::model::RootId;
 
 use super::checkpoint_restore::to_root_with;
 use super::error::Result;
+use super::hooks::{self, Occasion, Passed, State, Transition};
 use super::live::SessionLock;
 use super::{Context, Error, Kind, freeze, mounts, session_delete};
 
@@ -27,7 +32,7 @@ pub struct Undone {
 /// Undoes an operation, or else the newest command that is in effect. To undo an undo is to redo.
 ///
 /// # Errors
-/// [`UndoError`]; [`Error::Mounted`] when a session would go to the trash that is mounted.
+/// [`UndoError`]; a hook refuses; [`Error::Mounted`] when a session would go to the trash that is mounted.
 pub fn undo(cx: &mut Context, seq: Option<i64>) -> Result<Undone> {
     reverse(cx, &|view| view.to_undo(seq))
 }
@@ -44,11 +49,28 @@ fn reverse(
     cx: &mut Context,
     choose: &dyn Fn(View<'_>) -> std::result::Result<Reversal, catalog::Error>,
 ) -> Result<Undone> {
+    let mut passed: Option<Passed> = None;
+    // What hooks looked at is what is reversed, also when they did something that is newer.
+    let mut looked_at = None;
     loop {
+        let pinned = looked_at;
+        let choose = |view: View<'_>| match pinned {
+            Some(seq) => view.to_undo(Some(seq)),
+            None => choose(view),
+        };
         // One moment: what was the newest command at the first look could be undone at the second, and a command that
         // comes after the choice has to be newer than what is taken for the newest.
         let (newest, reversal) = cx.catalog()?.at_one_moment(|view| Ok::<_, Error>((newest(view)?, choose(view)?)))?;
-        let _nobody_mounts_them = prepare(cx, &reversal)?;
+        if passed.is_none() {
+            let occasion = occasion(cx, &reversal)?;
+            let asked = hooks::before(cx, occasion)?;
+            looked_at = asked.has_looked().then_some(reversal.reversed.seq);
+            passed = Some(asked);
+            if looked_at.is_some() {
+                continue;
+            }
+        }
+        let nobody_mounts_them = prepare(cx, &reversal)?;
         let asked = sessions_asked_about(cx, &reversal)?;
         let done = match content(cx, &reversal)? {
             Some(content) => Some(restore(cx, &reversal, newest, &content)?),
@@ -66,9 +88,58 @@ fn reverse(
             let (info, _) = super::op_log::show(cx, operation)?;
             let (target, _) = super::op_log::show(cx, reversal.target)?;
             let is_redo = reversal.is_redo;
+            drop(nobody_mounts_them);
+            if let Some(passed) = passed {
+                passed.done(cx);
+            }
             return Ok(Undone { target: target.operation, is_redo, operation, events: info.events, kept });
         }
     }
+}
+
+/// What hooks are told: of one session, if the operation was about one, with what it becomes if its content changes.
+fn occasion(cx: &mut Context, reversal: &Reversal) -> Result<Occasion> {
+    let transition = if reversal.is_redo { Transition::Redo } else { Transition::Undo };
+    let view = cx.catalog()?.view();
+    let command = view.operation(reversal.target)?.map(|operation| operation.command);
+    let details = json!({ "operation": reversal.target, "command": command });
+    if let Some(content) = content(cx, reversal)? {
+        return Ok(Occasion::at(transition, &content.session, content.before, details));
+    }
+    let view = cx.catalog()?.view();
+    let (sessions, sources) = objects(view, &view.row_changes(reversal.reversed.seq)?)?;
+    let one = |ids: &BTreeSet<String>| if ids.len() == 1 { ids.first().cloned() } else { None };
+    let session = one(&sessions).map(|id| view.session_even_deleted(&id)).transpose()?.flatten();
+    let Some(session) = session else {
+        let source = if sessions.is_empty() { one(&sources) } else { None };
+        return Ok(Occasion { transition, session: None, source, state: State::Nothing, details });
+    };
+    let occasion = Occasion::of(transition, &session, details);
+    // In the trash it has no state to look at.
+    let is_there = view.session(&session.id).is_ok();
+    Ok(if is_there { occasion } else { Occasion { state: State::Nothing, ..occasion } })
+}
+
+/// The ids of the sessions and sources whose rows these are.
+fn objects(view: View<'_>, changes: &[RowChange]) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    let (mut sessions, mut sources) = (BTreeSet::new(), BTreeSet::new());
+    for change in changes {
+        let Some(id) = change.id() else { continue };
+        let column = |name| {
+            let (before, after) = change.column(name);
+            after.or(before).and_then(|value| value.as_str()?.strip_prefix('t')).map(str::to_owned)
+        };
+        match change.table.as_str() {
+            "source" | "revision" | "policy" => drop(sources.insert(id.to_owned())),
+            "session" | "merge" | "conflict" | "materialization" => drop(sessions.insert(id.to_owned())),
+            "tag" if id.starts_with("s-") => drop(sessions.insert(id.to_owned())),
+            "tag" if id.starts_with("b-") => drop(sources.insert(id.to_owned())),
+            "checkpoint" => sessions.extend(view.checkpoint_even_deleted(id)?.map(|found| found.session)),
+            "approval" => sessions.extend(view.approval(id).ok().map(|found| found.session)),
+            _ => sessions.extend(column("session")),
+        }
+    }
+    Ok((sessions, sources))
 }
 
 /// The sessions that may be frozen or not afterwards.

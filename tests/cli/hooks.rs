@@ -71,6 +71,66 @@ fn hooks_of_a_source_run_after_those_for_all_and_only_for_its_sessions() {
 }
 
 #[test]
+fn hooks_of_a_source_stay_with_it_in_the_trash_and_go_with_it_for_good() {
+    let world = World::with_web();
+    world.sh("printf '#!/bin/sh\\nexit 0\\n' >fine; mkdir other && touch other/file");
+    world.ok(["source", "create", "other", "other"]);
+    for source in ["web", "other"] {
+        world.ok(["hook", "install", "pre-commit", "fine", "--source", source]);
+    }
+    let hooks = world.data().join("hooks");
+    fs::write(hooks.join("notes"), "my own").unwrap();
+    let kept = || {
+        let names = fs::read_dir(&hooks).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("b-")).count()
+    };
+    world.ok(["source", "delete", "other"]);
+    assert_eq!(kept(), 2, "it can come back");
+    world.ok(["trash", "empty", "--yes"]);
+    assert_eq!(kept(), 1);
+    world.ok(["session", "delete", "fix-login", "--yes"]);
+    world.ok(["source", "delete", "web"]);
+    world.ok(["store", "gc", "--trash-days", "0"]);
+    assert_eq!(kept(), 0);
+    assert!(hooks.join("notes").exists(), "what is nobody's hook stays");
+}
+
+#[test]
+fn hooks_of_a_source_hold_in_a_backup_as_they_do_here() {
+    let world = World::with_web();
+    world.sh("printf '#!/bin/sh\\necho here >>$HOME/log\\nexit 3\\n' >no; chmod +x no");
+    world.ok(["hook", "install", "pre-checkpoint", "no", "--source", "web"]);
+    let id = world.json(["source", "show", "web"])[0]["id"].as_str().unwrap().to_owned();
+    let own = world.data().join("hooks").join(&id);
+    // One that leads elsewhere, and one that everybody could have written: it is not run, and must not be in the backup either.
+    std::os::unix::fs::symlink(world.path("no"), own.join("pre-fork")).unwrap();
+    fs::copy(world.path("no"), own.join("pre-merge")).unwrap();
+    fs::set_permissions(own.join("pre-merge"), fs::Permissions::from_mode(0o777)).unwrap();
+    world.ok(["store", "backup", "copy"]);
+    let copy = |args: &[&str]| end(world.aether(args).env("AETHER_HOME", world.path("copy")));
+    let listed = |ended: &super::Ended| {
+        let rows = ended.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| (row["hook"].clone(), row["runs"].clone())).collect::<Vec<_>>()
+    };
+    let here = world.run(["hook", "list", "--json"]);
+    assert_eq!(listed(&copy(&["hook", "list", "--json"])), listed(&here), "{here:?}");
+    assert_eq!(copy(&["checkpoint", "create", "fix-login"]).code, 5);
+    assert_eq!(fs::read_to_string(world.path("log")).unwrap(), "here\n");
+    assert_eq!(copy(&["session", "fork", "fix-login"]).code, 5);
+    assert_eq!(fs::read_to_string(world.path("log")).unwrap(), "here\nhere\n");
+    // Brought up to date, it has those that there are.
+    world.ok(["store", "backup", "again"]);
+    fs::remove_dir_all(&own).unwrap();
+    world.ok(["hook", "install", "post-checkpoint", "no", "--source", "web"]);
+    world.ok(["store", "backup", "again"]);
+    let names = fs::read_dir(world.path("again/hooks").join(&id)).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["post-checkpoint"]);
+    fs::remove_dir_all(world.data().join("hooks")).unwrap();
+    world.ok(["store", "backup", "again"]);
+    assert!(!world.path("again/hooks").exists());
+}
+
+#[test]
 fn a_hook_can_call_aether_and_hooks_that_call_each_other_come_to_an_end() {
     let world = World::with_web();
     let calls = "aether status && aether checkpoint create @ -q && aether tag set $AETHER_SESSION_NAME by=hook &&

@@ -14,8 +14,8 @@ use aether::ops::commit_create::Message;
 use aether::ops::export::Form;
 use aether::ops::source_import::{self, From, Watch};
 use aether::ops::{
-    Context, Result, checkpoint_create, checkpoint_restore, commit_create, export, materialize, merge, policy,
-    session_apply, session_archive, session_create, session_delete, session_fork, source_promote,
+    Context, Result, absorb, checkpoint_create, checkpoint_restore, commit_create, export, materialize, merge, policy,
+    session_apply, session_archive, session_create, session_delete, session_fork, source_promote, undo,
 };
 use aether::overlay::{Caller, Files};
 use proptest::collection::vec;
@@ -84,12 +84,26 @@ impl Scene {
     }
 
     fn change(&mut self, session: &str, name: &str) {
+        self.link(session, name, "somewhere");
+    }
+
+    fn link(&mut self, session: &str, name: &str, to: &str) {
         self.tick();
         let id = self.cx.resolve_session(Some(session)).unwrap().id;
         let open = self.cx.open_session(&id).unwrap();
         let caller = Caller { uid: 0, gid: 0, umask: 0, now: Timestamp::new(self.cx.now_ns, 0), request: 0 };
-        open.overlay.symlink(caller, ROOT_INO, name.as_bytes(), b"somewhere").unwrap();
+        open.overlay.symlink(caller, ROOT_INO, name.as_bytes(), to.as_bytes()).unwrap();
         open.close().unwrap();
+    }
+
+    /// Two new sessions, and a merge of one into the other that leaves a conflict.
+    fn conflict(&mut self, into: &str, from: &str) {
+        for session in [into, from] {
+            create(self.tick(), session).unwrap();
+            self.link(session, "clash", session);
+        }
+        let report = merge::run(self.tick(), &merging(from, into)).unwrap();
+        assert_eq!(report.merged.conflicts.len(), 1);
     }
 
     /// The newest events, newest first.
@@ -133,6 +147,7 @@ fn acts(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, Act)> {
     let (out, plain) = (scene.path("out"), scene.path("plain"));
     fs::create_dir(&out).unwrap();
     fs::write(out.join("index"), "hello\n").unwrap();
+    let changed = plain.clone();
     let checkpoint = |cx: &mut Context| {
         checkpoint_create::run(cx, &checkpoint_create::Request { session: Some("a".into()), ..Default::default() })
     };
@@ -152,6 +167,10 @@ fn acts(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, Act)> {
         let watch = Watch { progress: &(), cancel: &AtomicBool::new(false) };
         materialize::run(cx, Some("b"), &plain, watch)
     };
+    let absorb = move |cx: &mut Context| {
+        let request = absorb::Request { session: Some("b".into()), dir: changed.clone(), force: false, dry_run: false };
+        absorb::run(cx, &request, Watch { progress: &(), cancel: &AtomicBool::new(false) })
+    };
     vec![
         ("create", ": index", "a: index", act(|cx| create(cx, "a"))),
         ("checkpoint", "a: index one", "a: index one", act(move |cx| checkpoint(cx).map(drop))),
@@ -169,19 +188,35 @@ fn acts(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, Act)> {
             act(|cx| export::run(cx, Some("a"), &Form::Patch, &mut Vec::new()).map(drop)),
         ),
         ("materialize", "b: index one two", "b: index one two", act(move |cx| watched(cx).map(drop))),
+        ("absorb", "b: index one three two", "b: index one three two", act(move |cx| absorb(cx).map(drop))),
         (
             "archive",
-            "b: index one two",
-            "b: index one two",
+            "b: index one three two",
+            "b: index one three two",
             act(|cx| session_archive::archive(cx, Some("b")).map(drop)),
         ),
         (
             "activate",
-            "b: index one two",
-            "b: index one two",
+            "b: index one three two",
+            "b: index one three two",
             act(|cx| session_archive::activate(cx, Some("b")).map(drop)),
         ),
-        ("delete", "b: index one two", "b: index one two", act(|cx| session_delete::run(cx, "b", true).map(drop))),
+        (
+            "delete",
+            "b: index one three two",
+            "b: index one three two",
+            act(|cx| session_delete::run(cx, "b", true).map(drop)),
+        ),
+        (
+            "resolve",
+            "d: clash index one",
+            "d: clash index one",
+            act(|cx| merge::resolve(cx, Some("d"), &[], &merge::How::Theirs).map(drop)),
+        ),
+        ("merge-abort", "f: clash index one", "f: clash index one", act(|cx| merge::abort(cx, Some("f")).map(drop))),
+        // A restore is undone, and done again.
+        ("undo", "a: five index one", "a: five index one", act(|cx| undo::undo(cx, None).map(drop))),
+        ("redo", "a: index one", "a: index one", act(|cx| undo::redo(cx).map(drop))),
     ]
 }
 
@@ -193,6 +228,14 @@ fn each_transition_asks_before_and_tells_after_with_the_state_that_it_is_about()
             "checkpoint" => scene.change("a", "one"),
             "fork" => scene.change("a", "two"),
             "merge" => create(scene.tick(), "c").unwrap(),
+            "absorb" => fs::write(scene.path("plain/three"), "3").unwrap(),
+            "resolve" => scene.conflict("d", "e"),
+            "merge-abort" => scene.conflict("f", "g"),
+            "undo" => {
+                scene.change("a", "five");
+                let request = checkpoint_restore::Request { checkpoint: "a@1".into(), ..Default::default() };
+                checkpoint_restore::run(scene.tick(), &request).unwrap();
+            }
             _ => {}
         }
         let hooks = [format!("pre-{word}"), format!("post-{word}")];
@@ -293,6 +336,35 @@ fn a_merge_that_is_not_the_one_that_was_looked_at_does_not_happen() {
     assert_eq!(merged.unwrap_err().code(), "hook-overtaken");
     let session = scene.cx.resolve_session(Some("b")).unwrap();
     assert_eq!(session.status.word(), "active");
+}
+
+#[test]
+fn what_a_hook_does_itself_is_not_undone_in_place_of_what_it_looked_at() {
+    let mut scene = Scene::new(&["pre-undo"]);
+    create(scene.tick(), "a").unwrap();
+    create(scene.tick(), "b").unwrap();
+    let (paths, top) = (scene.cx.paths.clone(), scene.dir.path().to_owned());
+    let gate = format!(
+        "#!/bin/sh\ncat >{0}/document\ntouch {0}/looking\nwhile test ! -e {0}/done; do sleep 0.02; done\n",
+        top.display()
+    );
+    fs::write(scene.path("config/hooks/pre-undo"), gate).unwrap();
+    let helper = std::thread::spawn(move || {
+        while !top.join("looking").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut cx = Context::new(paths, "bob".into(), "test".into(), 9_000_000_000, [9; 32]);
+        create(&mut cx, "c").unwrap();
+        fs::write(top.join("done"), "").unwrap();
+    });
+    let undone = undo::undo(scene.tick(), None).unwrap();
+    helper.join().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(scene.path("document")).unwrap()).unwrap();
+    assert_eq!(document["details"]["operation"], undone.target.seq);
+    assert_eq!(document["session"]["name"], "b");
+    for (name, is_there) in [("a", true), ("b", false), ("c", true)] {
+        assert_eq!(scene.cx.resolve_session(Some(name)).is_ok(), is_there, "{name}");
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -16,8 +16,8 @@ use crate::ui::view::HookChangeView;
 
 A copy of the program is put where hooks are. There is a pre- and a post- hook for each of
 
-    create fork checkpoint restore commit merge update promote apply export materialize
-    delete archive activate mount unmount
+    create fork checkpoint restore commit merge update merge-abort resolve promote apply
+    export materialize absorb delete archive activate mount unmount undo redo
 
 and `approval-requested` and `approval-decided`, which run afterwards. A pre- hook refuses what is about to happen with an
 exit code other than 0, and what it printed is shown. It also does so when it cannot be run, or takes longer than
@@ -25,7 +25,7 @@ exit code other than 0, and what it printed is shown. It also does so when it ca
 said in a warning, and noted in the history. Hooks for all run before those of the source.
 
 A hook runs in a read-only view of the state that it is about: of a commit, what the session holds; of a merge, what comes
-out of it; of a restore, the checkpoint. It reads one JSON object from standard input (hook, transition, actor, actor_kind,
+out of it; of a restore, the checkpoint; of an undo, what the session becomes. It reads one JSON object from standard input (hook, transition, actor, actor_kind,
 command, view, session, source, details), and finds in its environment:
 
     AETHER_HOOK, AETHER_TRANSITION   its name, and what it is about

@@ -16,7 +16,8 @@ use crate::ui::view::BackupView;
 /// Sessions can be mounted and written meanwhile. Each is in the backup as it was when its turn came, on a stored state
 /// of its own, without live files. Only what came since the last time is copied. The backup is used by pointing
 /// AETHER_HOME at it; once something was changed in it, it is a data directory of its own, and no backup is written into
-/// it any more. Nothing is ever removed from it: `aether store gc` in it does that.
+/// it any more. No content is ever removed from it: `aether store gc` in it does that. Hooks of sources are in it and hold
+/// there, too; those for all sessions are with the config file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -10,6 +10,8 @@ mod renumber;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::catalog::{Checkpoint, Session};
 use crate::model::{BytePath, ChangeKind, RootId};
 use crate::store::Store;
@@ -18,6 +20,7 @@ use super::changes::{Change, Frozen, Scope, changes, visible};
 use super::checkpoint_create::seal_session;
 use super::checkpoint_restore::to_root;
 use super::error::Result;
+use super::hooks::{self, Occasion, Transition};
 use super::import::{ImportOptions, import_dir};
 use super::live::LiveError;
 use super::materialize::PlainError;
@@ -65,7 +68,7 @@ impl Absorbed {
 /// Makes a session what a directory is, as far as the directory changed. The state before becomes a checkpoint.
 ///
 /// # Errors
-/// [`PlainError::BothChanged`]; the directory cannot be read; or as [`to_root`].
+/// [`PlainError::BothChanged`]; the directory cannot be read; a hook refuses; or as [`to_root`].
 pub fn run(cx: &mut Context, request: &Request, watch: Watch<'_>) -> Result<Absorbed> {
     let session = cx.resolve_session(request.session.as_deref())?;
     super::session_archive::refuse_archived(&session)?;
@@ -100,7 +103,16 @@ pub fn run(cx: &mut Context, request: &Request, watch: Watch<'_>) -> Result<Abso
         left_out: left_out.collect(),
     };
     if !request.dry_run && !absorbed.changes.is_empty() {
-        absorbed.before = Some(to_root(cx, &absorbed.session, theirs, &plan.paths, "absorb")?.0);
+        let session = &absorbed.session;
+        let named: Vec<String> = plan.paths.iter().map(|path| path.as_path().display().to_string()).collect();
+        let details = json!({ "dir": dir.to_string_lossy(), "changes": absorbed.changes.len(), "paths": named });
+        let passed = hooks::before(cx, Occasion::at(Transition::Absorb, session, theirs, details))?;
+        // What a hook agreed to was worked out from what the session was before it ran.
+        let is_same = !passed.has_looked() || seal_session(cx, session)?.root == ours;
+        passed.confirm(is_same, &session.name)?;
+        let before = to_root(cx, session, theirs, &plan.paths, "absorb")?.0;
+        passed.done(cx);
+        absorbed.before = Some(before);
     }
     Ok(absorbed)
 }

@@ -124,7 +124,7 @@ pub fn list(cx: &mut Context) -> Result<Vec<Listed>> {
 }
 
 /// A file that an installation was about to put in its place.
-fn is_ours(name: &OsString) -> bool {
+pub(super) fn is_ours(name: &OsString) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 

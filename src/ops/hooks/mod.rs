@@ -15,6 +15,7 @@ pub mod git_hook;
 pub mod install;
 mod names;
 mod process;
+pub(super) mod stored;
 mod view;
 
 use std::ffi::OsString;

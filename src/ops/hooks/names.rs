@@ -17,6 +17,16 @@ pub enum Transition {
     Merge,
     /// A session is put on another revision of its source.
     Update,
+    /// A merge that left conflicts is taken back.
+    MergeAbort,
+    /// It is said how conflicts are to be.
+    Resolve,
+    /// What happened in a plain directory comes back into a session.
+    Absorb,
+    /// What a command did is taken back.
+    Undo,
+    /// What was taken back is done again.
+    Redo,
     /// Work becomes a revision of a source.
     Promote,
     /// Changes are written back to a directory.
@@ -51,12 +61,12 @@ pub enum Phase {
 }
 
 use Transition::{
-    Activate, Apply, ApprovalDecided, ApprovalRequested, Archive, Checkpoint, Commit, Create, Delete, Export, Fork,
-    Materialize, Merge, Mount, Promote, Restore, Unmount, Update,
+    Absorb, Activate, Apply, ApprovalDecided, ApprovalRequested, Archive, Checkpoint, Commit, Create, Delete, Export,
+    Fork, Materialize, Merge, MergeAbort, Mount, Promote, Redo, Resolve, Restore, Undo, Unmount, Update,
 };
 
 /// Each transition with its word, and the names of its hooks.
-const TABLE: [(Transition, &str, Option<&str>, &str); 18] = [
+const TABLE: [(Transition, &str, Option<&str>, &str); 23] = [
     (Create, "create", Some("pre-create"), "post-create"),
     (Fork, "fork", Some("pre-fork"), "post-fork"),
     (Checkpoint, "checkpoint", Some("pre-checkpoint"), "post-checkpoint"),
@@ -64,15 +74,20 @@ const TABLE: [(Transition, &str, Option<&str>, &str); 18] = [
     (Commit, "commit", Some("pre-commit"), "post-commit"),
     (Merge, "merge", Some("pre-merge"), "post-merge"),
     (Update, "update", Some("pre-update"), "post-update"),
+    (MergeAbort, "merge-abort", Some("pre-merge-abort"), "post-merge-abort"),
+    (Resolve, "resolve", Some("pre-resolve"), "post-resolve"),
     (Promote, "promote", Some("pre-promote"), "post-promote"),
     (Apply, "apply", Some("pre-apply"), "post-apply"),
     (Export, "export", Some("pre-export"), "post-export"),
     (Materialize, "materialize", Some("pre-materialize"), "post-materialize"),
+    (Absorb, "absorb", Some("pre-absorb"), "post-absorb"),
     (Delete, "delete", Some("pre-delete"), "post-delete"),
     (Archive, "archive", Some("pre-archive"), "post-archive"),
     (Activate, "activate", Some("pre-activate"), "post-activate"),
     (Mount, "mount", Some("pre-mount"), "post-mount"),
     (Unmount, "unmount", Some("pre-unmount"), "post-unmount"),
+    (Undo, "undo", Some("pre-undo"), "post-undo"),
+    (Redo, "redo", Some("pre-redo"), "post-redo"),
     (ApprovalRequested, "approval-requested", None, "approval-requested"),
     (ApprovalDecided, "approval-decided", None, "approval-decided"),
 ];
@@ -119,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_name_stands_for_one_hook() {
-        assert_eq!(all().count(), 34);
+        assert_eq!(all().count(), 44);
         for (name, transition, phase) in all() {
             assert_eq!(named(name), Some((name, transition, phase)));
             assert_eq!(transition.hook(phase), Some(name));

@@ -1,19 +1,23 @@
 //! Conflicts, until they are gone: listing them, looking at their sides, saying how it is to be, taking the merge back.
 
+use serde_json::json;
+
 use crate::catalog::{ConflictRow, Merge, MergeState, Session};
 use crate::model::merge::{ConflictKind, ConflictStyle, Labels, MAX_TEXT_BYTES, TextMerge, is_binary};
 use crate::model::{Attr, Body, BytePath, Entry, Kind, RootId, Timestamp};
+use crate::ops::checkpoint_create::seal_session;
 use crate::ops::error::Result;
+use crate::ops::hooks::{self, Occasion, Passed, Transition};
 use crate::ops::{Context, Error};
 use crate::overlay::Lower;
 use crate::store::tree::find_path;
-use crate::store::{Store, StoreError};
+use crate::store::{Hold, Store, StoreError};
 
 use super::MergeError;
 use super::edit::{Edits, Put, edit};
 use super::hold::{Change, Held};
-use super::now;
 use super::trees::root as root_of;
+use super::{is_same, now};
 
 /// How a conflict is to be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,61 +125,82 @@ pub fn sides(cx: &mut Context, session: Option<&str>, path: &BytePath) -> Result
 /// longer in conflict.
 ///
 /// # Errors
-/// [`MergeError::NotInConflict`], [`MergeError::NoConflict`], [`MergeError::NoUnion`], [`MergeError::HasMarkers`], [`MergeError::InTheWay`]; the
-/// session cannot be read. Nothing happened then.
+/// [`MergeError::NotInConflict`], [`MergeError::NoConflict`], [`MergeError::NoUnion`], [`MergeError::HasMarkers`], [`MergeError::InTheWay`]; a
+/// hook refuses; the session cannot be read. Nothing happened then.
 pub fn resolve(cx: &mut Context, session: Option<&str>, paths: &[BytePath], how: &How) -> Result<Resolved> {
-    let desk = Desk::open(cx, session)?;
-    let wanted: Vec<ConflictRow> = match paths {
-        [] => desk.rows.iter().filter(|row| row.resolution.is_none()).cloned().collect(),
-        paths => paths.iter().map(|path| desk.row(path).cloned()).collect::<Result<_>>()?,
-    };
     let hold = cx.store()?.hold()?;
+    let mut desk = Desk::open(cx, session)?;
+    let ahead = desk.ask_hooks(cx, &hold, paths, how)?;
+    if ahead.is_some() {
+        // A hook can resolve something itself.
+        desk = Desk::open(cx, Some(&desk.session.id))?;
+    }
     let held = Held::take(cx, &desk.session)?;
     let present = held.seal(cx, &desk.session)?;
-    let work = Work { desk: &desk, present, now: now(cx) };
-    let mut edits = Edits::default();
-    let mut touched = Vec::new();
-    for row in &wanted {
-        touched.extend(work.change(row, how, &mut edits)?);
+    let made = desk.make(cx, &hold, present, paths, how)?;
+    if let Some((passed, seen)) = &ahead {
+        let all: Vec<BytePath> = made.touched.iter().chain(made.wanted.iter().map(|row| &row.path)).cloned().collect();
+        passed.confirm(is_same(&desk.store, (*seen, made.target), &all)?, &desk.session.name)?;
     }
-    let writer = hold.writer()?;
-    let root = root_of(&desk.store, present)?;
-    let target = match touched.is_empty() {
-        true => present,
-        false => writer.put_root(&edit(&desk.store, &writer, &root, edits, work.now)?)?,
-    };
-    writer.finish()?;
-    let is_left = |row: &&ConflictRow| row.resolution.is_none() && !wanted.iter().any(|it| it.path == row.path);
-    let left = desk.rows.iter().filter(is_left).count();
-    let change = Change { present, target, paths: &touched, reason: "resolve" };
+    let change = Change { present, target: made.target, paths: &made.touched, reason: "resolve" };
     let before = held.settle(cx, &desk.session, change, |tx| {
-        for row in &wanted {
+        for row in &made.wanted {
             tx.resolve_conflict(&desk.merge, &row.path, how.word())?;
         }
-        if left == 0 {
+        if made.left == 0 {
             tx.end_merge(&desk.session, &desk.merge, MergeState::Done)?;
         }
         Ok(())
     })?;
     let session = cx.resolve_session(Some(&desk.session.id))?;
-    let paths = wanted.into_iter().map(|row| row.path).collect();
-    Ok(Resolved { session, from: desk.merge.from.name, paths, left, before })
+    if let Some((passed, _)) = ahead {
+        let details = details(&desk, &made, how);
+        passed.done_as(cx, Occasion::of(Transition::Resolve, &session, details));
+    }
+    let paths = made.wanted.into_iter().map(|row| row.path).collect();
+    Ok(Resolved { session, from: desk.merge.from.name, paths, left: made.left, before })
+}
+
+/// What hooks are told of conflicts that are resolved.
+fn details(desk: &Desk, made: &Made, how: &How) -> serde_json::Value {
+    let paths: Vec<String> = made.wanted.iter().map(|row| row.path.as_path().display().to_string()).collect();
+    json!({ "from": desk.merge.from.name, "how": how.word(), "paths": paths, "left": made.left })
 }
 
 /// Takes a merge back that has conflicts left: the session is as it was before. What was done since is in a checkpoint.
 ///
 /// # Errors
-/// [`MergeError::NotInConflict`]; the session cannot be read.
+/// [`MergeError::NotInConflict`]; a hook refuses; the session cannot be read.
 pub fn abort(cx: &mut Context, session: Option<&str>) -> Result<Resolved> {
-    let desk = Desk::open(cx, session)?;
+    let mut desk = Desk::open(cx, session)?;
     let _hold = cx.store()?.hold()?;
+    let details = json!({ "from": desk.merge.from.name });
+    let passed = hooks::before(cx, Occasion::at(Transition::MergeAbort, &desk.session, desk.ours, details))?;
+    if passed.has_looked() {
+        let seen = (desk.merge.number, desk.ours);
+        desk = Desk::open(cx, Some(&desk.session.id))?;
+        passed.confirm(seen == (desk.merge.number, desk.ours), &desk.session.name)?;
+    }
     let held = Held::take(cx, &desk.session)?;
     let present = held.seal(cx, &desk.session)?;
     let change = Change { present, target: desk.ours, paths: &[], reason: "abort" };
     let before = held
         .settle(cx, &desk.session, change, |tx| Ok(tx.end_merge(&desk.session, &desk.merge, MergeState::Aborted)?))?;
+    passed.done(cx);
     let session = cx.resolve_session(Some(&desk.session.id))?;
     Ok(Resolved { session, from: desk.merge.from.name, paths: Vec::new(), left: 0, before })
+}
+
+/// What a session becomes when conflicts are resolved.
+struct Made {
+    /// The conflicts.
+    wanted: Vec<ConflictRow>,
+    /// The paths that change.
+    touched: Vec<BytePath>,
+    /// The tree.
+    target: RootId,
+    /// How many conflicts are left then.
+    left: usize,
 }
 
 /// A merge with conflicts left, with all that is needed to work on it.
@@ -196,6 +221,47 @@ impl Desk {
             return Err(MergeError::NotInConflict { name: session.name }.into());
         };
         Ok(Self { session, merge, rows, base, ours, store: cx.store()?.clone() })
+    }
+
+    /// Works out for hooks what a resolution makes of the session, if there are any, and asks them. Returns what they saw.
+    fn ask_hooks(
+        &self,
+        cx: &mut Context,
+        hold: &Hold,
+        paths: &[BytePath],
+        how: &How,
+    ) -> Result<Option<(Passed, RootId)>> {
+        if !hooks::any(cx, Transition::Resolve, self.session.base.source.as_deref())? {
+            return Ok(None);
+        }
+        let present = seal_session(cx, &self.session)?.root;
+        let made = self.make(cx, hold, present, paths, how)?;
+        let occasion = Occasion::at(Transition::Resolve, &self.session, made.target, details(self, &made, how));
+        Ok(Some((hooks::before(cx, occasion)?, made.target)))
+    }
+
+    /// Stores the tree that has the conflicts at these paths resolved, all that are left if there are none.
+    fn make(&self, cx: &Context, hold: &Hold, present: RootId, paths: &[BytePath], how: &How) -> Result<Made> {
+        let wanted: Vec<ConflictRow> = match paths {
+            [] => self.rows.iter().filter(|row| row.resolution.is_none()).cloned().collect(),
+            paths => paths.iter().map(|path| self.row(path).cloned()).collect::<Result<_>>()?,
+        };
+        let work = Work { desk: self, present, now: now(cx) };
+        let mut edits = Edits::default();
+        let mut touched = Vec::new();
+        for row in &wanted {
+            touched.extend(work.change(row, how, &mut edits)?);
+        }
+        let writer = hold.writer()?;
+        let root = root_of(&self.store, present)?;
+        let target = match touched.is_empty() {
+            true => present,
+            false => writer.put_root(&edit(&self.store, &writer, &root, edits, work.now)?)?,
+        };
+        writer.finish()?;
+        let is_left = |row: &&ConflictRow| row.resolution.is_none() && !wanted.iter().any(|it| it.path == row.path);
+        let left = self.rows.iter().filter(is_left).count();
+        Ok(Made { wanted, touched, target, left })
     }
 
     fn row(&self, path: &BytePath) -> Result<&ConflictRow> {
