@@ -1,5 +1,7 @@
 //! Health: results of tests of a session, and of which content they speak. The newest one counts; all are kept.
 
+use std::collections::HashMap;
+
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde_json::json;
@@ -99,6 +101,43 @@ impl View<'_> {
     /// What SQLite says.
     pub fn health(&self, session_id: &str, limit: u32) -> Result<Vec<Health>, Error> {
         self.rows(&format!("{SELECT} WHERE session = ?1 ORDER BY id DESC LIMIT ?2"), (session_id, limit), read)
+    }
+}
+
+/// The newest result of a session, without its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthNow {
+    /// Whether it is a good one.
+    pub is_passing: bool,
+    /// When it was reported, in nanoseconds since the Unix epoch.
+    pub time_ns: i64,
+    /// By whom.
+    pub actor: String,
+}
+
+impl View<'_> {
+    /// The newest result of a session that speaks of this content.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn health_of(&self, session_id: &str, content: ObjectId) -> Result<Option<Health>, Error> {
+        let sql = format!("{SELECT} WHERE session = ?1 AND content = ?2 ORDER BY id DESC LIMIT 1");
+        self.row(&sql, (session_id, &content.0[..]), read)
+    }
+
+    /// The newest result of each session that has one, by the id of the session. Costs one look a session, however many
+    /// results there are.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn health_now(&self) -> Result<HashMap<String, HealthNow>, Error> {
+        let sql = "SELECT health.session, is_passing, health.time_ns, health.actor FROM session JOIN health
+                   ON health.id = (SELECT max(id) FROM health AS own WHERE own.session = session.id)";
+        let read = |row: &Row<'_>| {
+            let newest = HealthNow { is_passing: row.get(1)?, time_ns: row.get(2)?, actor: row.get(3)? };
+            Ok((row.get(0)?, newest))
+        };
+        Ok(self.rows(sql, [], read)?.into_iter().collect())
     }
 }
 

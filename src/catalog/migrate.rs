@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0017_commit_annotations.sql"),
     include_str!("migrations/0018_short_triggers.sql"),
     include_str!("migrations/0019_triggers_on_demand.sql"),
+    include_str!("migrations/0020_review_indexes.sql"),
 ];
 
 /// The format that this version writes.

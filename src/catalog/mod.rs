@@ -67,7 +67,7 @@ pub use conflict::ConflictRow;
 pub use error::{Error, is_out_of_room};
 pub use event::Event;
 pub use event_query::EventFilter;
-pub use health::{Health, NewHealth, TestCounts};
+pub use health::{Health, HealthNow, NewHealth, TestCounts};
 pub use id::{LEN as ID_LEN, ObjectType, has_id_form};
 pub use label::{Labels, Restored, labels_in};
 pub use lock::{Lock, NewLock};

@@ -35,6 +35,7 @@ pub mod freeze;
 pub mod fsmonitor;
 pub mod gate;
 pub mod git;
+pub mod glob_table;
 pub mod health;
 mod hints;
 pub mod hooks;
@@ -102,8 +103,9 @@ mod verify_sessions;
 pub mod wake;
 
 pub use crate::catalog::{
-    Base, BusMessage, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, Health, ImportSettings,
-    Merge, NewSource, ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind, Status, Trashed,
+    Base, BusMessage, Checkpoint, CheckpointKind, Commit, ConflictRow, Event, EventFilter, Health, HealthNow,
+    ImportSettings, Merge, NewSource, ObjectType, Operation, Revision, RowChange, Session, Source, SourceKind, Status,
+    Trashed,
 };
 pub use crate::disk::umask::let_owner_in;
 pub use context::Context;

@@ -58,7 +58,8 @@ pub fn run(cx: &mut Context, name: Option<&str>, from: &From, with: &With) -> Re
         Ok((tx.view().session(&id)?, tx.view().tags(&id)?, base))
     })?;
     // As it was made: another command may have undone that by now.
-    let info = SessionInfo { session, tags, mounts: Vec::new(), serving: Vec::new(), lineage: Lineage::default() };
+    let (mounts, serving, lineage) = (Vec::new(), Vec::new(), Lineage::default());
+    let info = SessionInfo { session, tags, health: None, mounts, serving, lineage };
     let session = Some((info.session.id.clone(), info.session.name.clone()));
     passed.done_as(cx, Occasion { session, ..occasion(&base, Some(&info.session.name)) });
     Ok(info)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::catalog::Session;
+use crate::catalog::{HealthNow, Session};
 
 use crate::daemon;
 pub use crate::daemon::MountState;
@@ -19,12 +19,26 @@ pub struct SessionInfo {
     pub session: Session,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The newest result of its tests, of whatever content that speaks; `None`: nobody reported one.
+    pub health: Option<HealthNow>,
     /// Where it is mounted.
     pub mounts: Vec<PathBuf>,
     /// Which processes serve these mounts, where that was looked up.
     pub serving: Vec<Serving>,
     /// Who it comes from and who comes from it, where that was looked up.
     pub lineage: Lineage,
+}
+
+impl SessionInfo {
+    /// The word for its health: `unknown`, `passing` or `failing`.
+    #[must_use]
+    pub fn health_word(&self) -> &'static str {
+        match &self.health {
+            None => "unknown",
+            Some(newest) if newest.is_passing => "passing",
+            Some(_) => "failing",
+        }
+    }
 }
 
 /// Who serves a mount.
@@ -60,9 +74,10 @@ pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
     let mounted = mounts::table()?;
     let foreign = mounts::of_others(cx, &mounted)?;
     let view = cx.catalog()?.view();
-    let mut tags = view.all_tags()?;
+    let (mut tags, mut health) = (view.all_tags()?, view.health_now()?);
     let info = |session: Session| SessionInfo {
         tags: tags.remove(&session.id).unwrap_or_default(),
+        health: health.remove(&session.id),
         mounts: mounts::of_session(&mounted, &foreign, &session.id),
         serving: Vec::new(),
         lineage: Lineage::default(),
@@ -79,6 +94,12 @@ pub fn show(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let session = cx.resolve_session(key)?;
     let view = cx.catalog()?.view();
     let tags = view.tags(&session.id)?;
+    let newest = view.health(&session.id, 1)?.pop();
+    let health = newest.map(|found| HealthNow {
+        is_passing: found.result.is_passing,
+        time_ns: found.time_ns,
+        actor: found.actor,
+    });
     let parent_name = match &session.parent {
         Some(id) => view.session_name(id)?,
         None => None,
@@ -88,7 +109,7 @@ pub fn show(cx: &mut Context, key: Option<&str>) -> Result<SessionInfo> {
     let table = mounts::table()?;
     let mounts = mounts::of_session(&table, &mounts::of_others(cx, &table)?, &session.id);
     let serving = serving(cx, &session.id)?;
-    Ok(SessionInfo { session, tags, mounts, serving, lineage })
+    Ok(SessionInfo { session, tags, health, mounts, serving, lineage })
 }
 
 /// What the records of mounts say of a session.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::World;
+use super::{World, end};
 
 fn report(world: &World, args: &[&str]) -> i32 {
     world.run(["-s", "fix-login", "health", "report"].iter().chain(args)).code
@@ -95,4 +95,53 @@ fn a_run_reports_its_own_exit_code() {
     let shown = &world.json(["health", "show", "fix-login"])[0];
     assert_eq!((&shown["health"], &shown["is_current"]), (&"passing".into(), &true.into()));
     assert_eq!(shown["result"]["command"], "sh -c 'echo x >tested'");
+}
+
+#[test]
+fn a_report_can_come_on_standard_input() {
+    let world = World::with_web();
+    let suite = |inside: &str| format!("<testsuite>{inside}</testsuite>");
+    for (text, code, state) in [
+        (suite("<testcase name='a'/>"), 0, "passing"),
+        (suite("<testcase name='a'><failure/></testcase>"), 0, "failing"),
+        ("no report".to_owned(), 1, "failing"),
+        (suite(&"<testcase name='a'/>".repeat(100_000)), 0, "passing"),
+    ] {
+        let mut command = world.aether(["-s", "fix-login", "health", "report", "--file", "-"]);
+        fs::write(world.path("report"), &text).unwrap();
+        let ended = end(command.stdin(fs::File::open(world.path("report")).unwrap()));
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert_eq!(health(&world), state);
+        assert!(code == 0 || ended.err.contains("`standard input` is no JUnit report"), "{ended:?}");
+    }
+}
+
+#[test]
+fn the_list_of_sessions_has_their_health_and_is_filtered_by_it() {
+    let world = World::with_web();
+    for name in ["good", "bad"] {
+        world.ok(["session", "create", name, "--source", "web"]);
+    }
+    for (name, result) in [("good", "fail"), ("good", "pass"), ("bad", "pass"), ("bad", "fail")] {
+        world.ok(["-s", name, "health", "report", result, "--as", "bo"]);
+    }
+    let states: Vec<_> = world
+        .json(["session", "list"])
+        .into_iter()
+        .map(|row| {
+            assert_eq!(row["health_reported"].is_string(), row["health"] != "unknown");
+            (row["name"].as_str().unwrap().to_owned(), row["health"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let expected = [("bad", "failing"), ("fix-login", "unknown"), ("good", "passing")];
+    assert_eq!(states, expected.map(|(name, state)| (name.to_owned(), state.to_owned())));
+    for (name, state) in expected {
+        assert_eq!(world.ok(["session", "list", "--health", state, "-q"]), format!("{name}\n"));
+        assert_eq!(world.json(["session", "show", name])[0]["health"], state);
+    }
+    let table = world.ok(["session", "list"]);
+    assert!(table.lines().next().unwrap().contains("HEALTH") && table.contains("failing"), "{table}");
+    let shown = world.ok(["session", "show", "bad"]);
+    assert!(shown.contains("failing") && shown.contains("by bo"), "{shown}");
+    assert_eq!(world.run(["session", "list", "--health", "fine"]).code, 2);
 }

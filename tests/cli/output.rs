@@ -10,8 +10,8 @@ fn lists_are_one_object_a_line_with_stable_fields() {
     let world = World::with_web();
     let fields = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     let session = &world.json(["session", "list"])[0];
-    let expected = "actor created expires from_commit head_commit id mounts name parent parent_checkpoint \
-                    parent_name revision source status tags updated";
+    let expected = "actor created expires from_commit head_commit health health_reported id mounts name parent \
+                    parent_checkpoint parent_name revision source status tags updated";
     assert_eq!(fields(session), expected);
     let source = &world.json(["source", "list"])[0];
     let expected = "actor created excludes id kind max_bytes name newest origin respect_gitignore rev scratch \

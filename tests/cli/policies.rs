@@ -179,3 +179,29 @@ fn a_review_is_among_what_is_missing() {
     assert_eq!(missing(world, "merge"), ["in-review"]);
     assert!(missing(world, "delete").is_empty());
 }
+
+#[test]
+fn a_good_result_counts_for_the_content_that_was_tested() {
+    let Some(ref world) = world() else { return };
+    assert_eq!(policy(world, "[actions.merge]\nhealth = \"passing\"\n").code, 0);
+    let lacks = || missing(world, "merge");
+    let report = |result: &str| drop(world.ok(["-s", "fix-login", "health", "report", result]));
+    report("pass");
+    assert_eq!(lacks(), Vec::<String>::new());
+    within(world, "touch ci/run; echo x >.git-is-scratch; rm .git-is-scratch");
+    assert_eq!(lacks(), Vec::<String>::new(), "times are nothing that is tested");
+    within(world, "echo two >lib/app.js");
+    assert_eq!(lacks(), ["needs-health"]);
+    let refused = world.run(["merge", "fix-login", "--into", "trunk"]);
+    assert_eq!(refused.code, 5);
+    assert!(refused.err.contains("other content"), "{refused:?}");
+    report("fail");
+    assert_eq!(lacks(), ["needs-health"]);
+    // Back at what was tested, that result holds, though a newer one speaks of something else.
+    within(world, "echo one >lib/app.js");
+    assert_eq!(lacks(), Vec::<String>::new());
+    report("fail");
+    assert_eq!(lacks(), ["needs-health"]);
+    report("pass");
+    world.ok(["merge", "fix-login", "--into", "trunk"]);
+}

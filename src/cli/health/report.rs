@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::Run;
 use crate::cli::context::Cx;
 use crate::cli::exit::{Error, Exit};
+use crate::ops::coordination::Payload;
 use crate::ops::health::{self, Report};
 use crate::ui::view::HealthView;
 
@@ -24,13 +25,14 @@ enum Said {
 Examples:
   aether -s fix-login health report pass -m 'make test'
   aether -s fix-login health report --exit-code $?
+  echo '<testsuite/>' | aether -s fix-login health report --file -
   echo '<testsuite><testcase name=\"login\"/></testsuite>' > junit.xml && aether -s fix-login health report --file junit.xml")]
 pub(crate) struct Args {
     /// The result
     #[arg(value_enum, value_name = "pass|fail")]
     result: Option<Said>,
-    /// A JUnit report
-    #[arg(long, value_name = "FILE")]
+    /// A JUnit report; `-` reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
     /// What the tests ended with; 0 is a success
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -45,7 +47,7 @@ impl Run for Args {
         let report = Report {
             session: None,
             is_passing: self.result.map(|said| said == Said::Pass),
-            file: self.file,
+            file: self.file.map(|file| if file.as_os_str() == "-" { Payload::Stdin } else { Payload::File(file) }),
             exit_code: self.exit_code,
             command: None,
             message: self.message,

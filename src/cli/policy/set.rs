@@ -22,7 +22,7 @@ The file is TOML:
     from = ["ann", "bob"]     # only these count
     human = true              # only actors of whom the config says `[actor.ann] kind = "human"`
     signed = true             # only signed grants, by the keys below
-    health = "passing"        # the newest test result has to be a good one,
+    health = "passing"        # the newest test result of this very content has to be a good one,
     health_max_age = "1d"     # and no older than this
     open_annotations = 0      # at most so many open notes
 

@@ -17,6 +17,7 @@ Examples:
   aether session list --mounted -q
   aether session list --graph
   aether session list --status archived
+  aether session list --health failing
   aether session list --json")]
 pub(crate) struct Args {
     /// Only those that are mounted
@@ -28,8 +29,11 @@ pub(crate) struct Args {
     /// Only those with this tag; can be given more than once
     #[arg(long = "tag", value_name = "KEY[=VALUE]")]
     tags: Vec<String>,
+    /// Only those whose newest test result is this: passing or failing; `unknown` where there is none
+    #[arg(long, value_name = "HEALTH", value_parser = ["unknown", "passing", "failing"])]
+    health: Option<String>,
     /// Draw where they come from: revisions, checkpoints and forks
-    #[arg(long, conflicts_with_all = ["mounted", "tags", "status"])]
+    #[arg(long, conflicts_with_all = ["mounted", "tags", "status", "health"])]
     graph: bool,
 }
 
@@ -51,6 +55,7 @@ impl Run for Args {
         let tags = TagFilter::new(&self.tags)?;
         let wanted = sessions.iter().filter(|info| tags.matches(&info.tags));
         let wanted = wanted.filter(|info| self.status.is_none_or(|status| info.session.status == status));
+        let wanted = wanted.filter(|info| self.health.as_deref().is_none_or(|word| info.health_word() == word));
         let wanted = wanted.filter(|info| !self.mounted || !info.mounts.is_empty());
         let rows: Vec<_> = wanted.map(|info| SessionView::new(info, SessionAction::Shown)).collect();
         cx.ui.list(&rows)?;

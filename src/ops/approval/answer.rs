@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::catalog::{Answer, Approval, ApprovalState, Tx, Verdict};
 use crate::ops::error::Result;
-use crate::ops::gate::{Action, Content, Facts, Lack, Question, applicable, judge, policy_of};
+use crate::ops::gate::{Action, Content, Facts, Lack, Question, Read, applicable, judge, policy_of};
 use crate::ops::hooks::{self, Transition};
 use crate::ops::policy::{Granting, Policy};
 use crate::ops::{Context, freeze};
@@ -113,8 +113,10 @@ fn grant(tx: &mut Tx<'_>, approval: &Approval, given: &Answer, facts: Option<&Fa
         facts,
         now_ns: given.time_ns,
     });
-    if let (Some(question), Some(policy)) = (&question, policy_of(tx.view(), approval.source.as_deref())?) {
-        refuse_useless(&policy, question, approval, given)?;
+    if let Some(question) = &question
+        && let Some(read) = question.facts.policy(tx.view(), approval.source.as_deref())?
+    {
+        refuse_useless(&read, question, approval, given)?;
     }
     tx.add_answer(approval, given)?;
     let lacks = match &question {
@@ -126,7 +128,7 @@ fn grant(tx: &mut Tx<'_>, approval: &Approval, given: &Answer, facts: Option<&Fa
 }
 
 /// Refuses a grant that no rule would count.
-fn refuse_useless(policy: &Policy, question: &Question<'_>, approval: &Approval, given: &Answer) -> Result<()> {
+fn refuse_useless(read: &Read, question: &Question<'_>, approval: &Approval, given: &Answer) -> Result<()> {
     let granting = Granting {
         actor: &given.actor,
         kind: given.actor_kind.as_deref(),
@@ -134,7 +136,7 @@ fn refuse_useless(policy: &Policy, question: &Question<'_>, approval: &Approval,
         is_signed: given.signature.is_some(),
     };
     let objections: Vec<_> =
-        applicable(policy, question).into_iter().map(|rule| (rule, rule.objection(&granting))).collect();
+        applicable(read, question).into_iter().map(|rule| (rule, rule.objection(&granting))).collect();
     match objections.first() {
         Some((rule, Some(why))) if objections.iter().all(|(_, objection)| objection.is_some()) => {
             let (id, actor, rule) = (approval.id.clone(), given.actor.clone(), rule.named.clone());

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::catalog::{Answer, Approval, ApprovalFilter, ApprovalState, NewApproval, Session, Status, Tx, Verdict};
 use crate::ops::error::Result;
-use crate::ops::gate::{Action, Content, GateError, Question, Work, applicable, policy_of};
+use crate::ops::gate::{Action, Content, GateError, Question, Work, applicable};
 use crate::ops::hooks::{self, Occasion, Transition};
 use crate::ops::session_archive::refuse_archived;
 use crate::ops::{Context, freeze};
@@ -98,8 +98,8 @@ fn ask(cx: &mut Context, session: &Session, request: &Request, details: Option<V
 /// How many grants the policy wants.
 fn wanted(cx: &mut Context, session: &Session, request: &Request, content: &Content) -> Result<u32> {
     let view = cx.catalog()?.view();
-    let Some(policy) = policy_of(view, session.base.source.as_deref())? else { return Ok(0) };
     let (action, facts) = (Action::from_word(&request.action), content.facts());
+    let Some(read) = facts.policy(view, session.base.source.as_deref())? else { return Ok(0) };
     let question = Question {
         session: &session.id,
         name: &session.name,
@@ -108,7 +108,7 @@ fn wanted(cx: &mut Context, session: &Session, request: &Request, content: &Cont
         facts: &facts,
         now_ns: 0,
     };
-    Ok(applicable(&policy, &question).iter().map(|rule| rule.grants).max().unwrap_or(0))
+    Ok(applicable(&read, &question).iter().map(|rule| rule.grants).max().unwrap_or(0))
 }
 
 /// Ends an open question about the same action.

@@ -1,14 +1,15 @@
 //! What a session would bring: the change set that decisions are about.
 
-use crate::model::{ChangeKind, ChangeSetHash, RootId};
+use crate::model::{ChangeKind, ChangeSetHash, ObjectId, RootId};
 use crate::ops::changes::Change;
 use crate::ops::checkpoint_create::{Sealed, seal_session};
 use crate::ops::error::Result;
 use crate::ops::session_changes::{self, Compared};
 use crate::ops::states::StateView;
-use crate::ops::{Context, blank};
+use crate::ops::{Context, blank, health};
 use crate::store::Hold;
 
+use super::judge::Reading;
 use super::{Facts, Work};
 
 /// A change set, and the trees that it lies between.
@@ -22,6 +23,8 @@ pub struct Content {
     pub onto: RootId,
     /// What differs.
     pub compared: Compared,
+    /// The name that test results have for it.
+    tested: ObjectId,
     /// Keeps the trees until a row names them.
     _hold: Option<Hold>,
 }
@@ -46,6 +49,7 @@ impl Content {
             None => blank::root(cx.store()?, work.created_ns)?,
         };
         let mut content = Self::between(cx, (onto, root), work.source.as_deref())?;
+        content.tested = health::name_of(work.onto, content.hash);
         content._hold = Some(hold);
         Ok(content)
     }
@@ -59,7 +63,8 @@ impl Content {
         let (old, new) = (StateView::frozen(cx, onto)?, StateView::frozen(cx, root)?);
         let compared = session_changes::compare(old.into(), new.into(), &scope, &[])?;
         let hash = compared.hash()?;
-        Ok(Self { hash, root, onto, compared, _hold: None })
+        let tested = health::name_of(Some(onto), hash);
+        Ok(Self { hash, root, onto, compared, tested, _hold: None })
     }
 
     /// What rules want to know of it.
@@ -68,10 +73,12 @@ impl Content {
         let is_gone = |change: &&Change| change.kind == ChangeKind::Deleted;
         Facts {
             hash: self.hash,
+            tested: self.tested,
             paths: self.paths().cloned().collect(),
             changed_files: self.files().count() as u64,
             deleted_files: self.files().filter(is_gone).count() as u64,
             changed_bytes: self.files().map(|change| change.sizes().1).sum(),
+            reading: Reading::default(),
         }
     }
 

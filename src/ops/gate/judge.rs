@@ -1,12 +1,14 @@
 //! What is missing before an action may happen: decisions about the content, and the policy of the source.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::rc::Rc;
 
 use crate::catalog::{Answer, Approval, ApprovalState, Verdict, View};
-use crate::model::{BytePath, ChangeSetHash};
+use crate::model::{BytePath, ChangeSetHash, ObjectId};
 use crate::ops::error::Result;
-use crate::ops::policy::{ActionRule, Granting, Policy, Rule};
+use crate::ops::policy::{ActionRule, Granting, PathRule, Policy, Rule};
 
 use super::Action;
 
@@ -15,6 +17,8 @@ use super::Action;
 pub struct Facts {
     /// Its name.
     pub hash: ChangeSetHash,
+    /// The name of the content, as test results have it.
+    pub tested: ObjectId,
     /// Each path that it touches.
     pub paths: Vec<BytePath>,
     /// How many files differ.
@@ -23,6 +27,47 @@ pub struct Facts {
     pub deleted_files: u64,
     /// How many bytes those that are there have.
     pub changed_bytes: u64,
+    /// The policy that was asked about them last.
+    pub reading: Reading,
+}
+
+impl Facts {
+    /// The policy of a source, and which of its rules speak of these paths. It is read again only when it changed.
+    ///
+    /// # Errors
+    /// What the catalog says, or the policy cannot be read.
+    pub fn policy(&self, view: View<'_>, source: Option<&str>) -> Result<Option<Rc<Read>>> {
+        let Some(text) = source.map(|source| view.policy(source)).transpose()?.flatten() else { return Ok(None) };
+        if let Some(known) = self.reading.0.borrow().as_ref().filter(|known| known.text == text) {
+            return Ok(Some(Rc::clone(known)));
+        }
+        let policy = Policy::parse(&text, "in the catalog")?;
+        let touched = policy.touched(&self.paths)?;
+        let read = Rc::new(Read { text, policy, touched });
+        *self.reading.0.borrow_mut() = Some(Rc::clone(&read));
+        Ok(Some(read))
+    }
+}
+
+/// A policy as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading(RefCell<Option<Rc<Read>>>);
+
+/// A policy that was asked about paths.
+#[derive(Debug)]
+pub struct Read {
+    text: String,
+    /// The policy.
+    pub policy: Policy,
+    /// For each of its rules for paths the number of the first path that it speaks of.
+    touched: Vec<Option<usize>>,
+}
+
+impl Read {
+    /// The rules that speak of a path, each with the number of the first one.
+    fn rules(&self) -> impl Iterator<Item = (&PathRule, usize)> {
+        self.policy.paths.iter().zip(&self.touched).filter_map(|(rule, first)| Some((rule, (*first)?)))
+    }
 }
 
 /// What is to happen to what.
@@ -78,7 +123,7 @@ pub enum Lack {
         /// The command that asks for it.
         ask: String,
     },
-    /// A good test result.
+    /// A good test result of this content.
     Health {
         /// What there is in place of it, in half a sentence.
         found: &'static str,
@@ -119,7 +164,9 @@ impl fmt::Display for Lack {
                 let noun = if *needed == 1 { "grant" } else { "grants" };
                 write!(f, "`{rule}` wants {needed} {noun}{whose}, and this content has {have}")
             }
-            Self::Health { found } => write!(f, "the newest test result has to be a good one, and {found}"),
+            Self::Health { found } => {
+                write!(f, "the newest test result of this content has to be a good one, and {found}")
+            }
             Self::Annotations { open, allowed } => {
                 write!(f, "{open} notes are open, and at most {allowed} may be")
             }
@@ -171,18 +218,18 @@ impl Lack {
 pub fn judge(view: View<'_>, question: &Question<'_>) -> Result<Vec<Lack>> {
     let asked = view.approvals_of(question.session, question.action.word(), question.facts.hash)?;
     let mut lacks: Vec<Lack> = last_word(&asked, question.now_ns).into_iter().collect();
-    let Some(policy) = policy_of(view, question.source)? else { return Ok(lacks) };
+    let Some(read) = question.facts.policy(view, question.source)? else { return Ok(lacks) };
     let asked: Vec<(Approval, Vec<Answer>)> = asked
         .into_iter()
         .filter(|approval| matches!(approval.state, ApprovalState::Granted | ApprovalState::Pending))
         .map(|approval| Ok((view.answers(&approval.id)?, approval)).map(|(answers, approval)| (approval, answers)))
         .collect::<Result<_>>()?;
-    lacks.extend(applicable(&policy, question).into_iter().filter_map(|rule| grants(rule, &asked, question)));
-    if let Some(action) = policy.actions.get(question.action.word()) {
+    lacks.extend(applicable(&read, question).into_iter().filter_map(|rule| grants(rule, &asked, question)));
+    if let Some(action) = read.policy.actions.get(question.action.word()) {
         lacks.extend(state(view, action, question)?);
     }
     if question.action.takes_work() {
-        lacks.extend(bounds(&policy, question.facts));
+        lacks.extend(bounds(&read, question.facts));
     }
     Ok(lacks)
 }
@@ -198,12 +245,11 @@ pub fn policy_of(view: View<'_>, source: Option<&str>) -> Result<Option<Policy>>
 
 /// The rules that want grants of an action on this content.
 #[must_use]
-pub fn applicable<'p>(policy: &'p Policy, question: &Question<'_>) -> Vec<&'p Rule> {
+pub fn applicable<'p>(read: &'p Read, question: &Question<'_>) -> Vec<&'p Rule> {
     let (word, takes_work) = (question.action.word(), question.action.takes_work());
-    let action = policy.actions.get(word).map(|action| &action.rule);
-    let is_touched = |covers: &dyn Fn(&BytePath) -> bool| question.facts.paths.iter().any(covers);
-    let paths = policy.paths.iter().filter(|path| path.is_for(word, takes_work) && is_touched(&|at| path.covers(at)));
-    action.into_iter().chain(paths.map(|path| &path.rule)).filter(|rule| rule.grants > 0).collect()
+    let action = read.policy.actions.get(word).map(|action| &action.rule);
+    let paths = read.rules().filter(|(path, _)| path.is_for(word, takes_work)).map(|(path, _)| &path.rule);
+    action.into_iter().chain(paths).filter(|rule| rule.grants > 0).collect()
 }
 
 /// The last of what was said about this content counts.
@@ -251,8 +297,9 @@ fn grants(rule: &Rule, asked: &[(Approval, Vec<Answer>)], question: &Question<'_
 fn state(view: View<'_>, action: &ActionRule, question: &Question<'_>) -> Result<Vec<Lack>> {
     let mut lacks = Vec::new();
     if action.passing {
-        let found = match view.health(question.session, 1)?.pop() {
-            None => Some("there is none"),
+        let found = match view.health_of(question.session, question.facts.tested)? {
+            None if view.health(question.session, 1)?.is_empty() => Some("there is none"),
+            None => Some("what there is speaks of other content"),
             Some(health) if !health.result.is_passing => Some("it is a bad one"),
             Some(health) => {
                 let age = question.now_ns.saturating_sub(health.time_ns);
@@ -271,7 +318,8 @@ fn state(view: View<'_>, action: &ActionRule, question: &Question<'_>) -> Result
 }
 
 /// What no grant lifts.
-fn bounds(policy: &Policy, facts: &Facts) -> Vec<Lack> {
+fn bounds(read: &Read, facts: &Facts) -> Vec<Lack> {
+    let policy = &read.policy;
     let limits = [
         ("changed_files", policy.limits.changed_files, facts.changed_files),
         ("deleted_files", policy.limits.deleted_files, facts.deleted_files),
@@ -280,9 +328,8 @@ fn bounds(policy: &Policy, facts: &Facts) -> Vec<Lack> {
     let over = limits.into_iter().filter_map(|(key, limit, found)| {
         limit.filter(|limit| found > *limit).map(|limit| Lack::Limit { key, found, limit })
     });
-    let protected = policy.paths.iter().filter(|rule| rule.protected).filter_map(|rule| {
-        let path = facts.paths.iter().find(|path| rule.covers(path))?.clone();
-        Some(Lack::Protected { path, glob: rule.glob.clone() })
-    });
+    let protected = read.rules().filter(|(rule, _)| rule.protected);
+    let protected =
+        protected.map(|(rule, first)| Lack::Protected { path: facts.paths[first].clone(), glob: rule.glob.clone() });
     over.chain(protected).collect()
 }

@@ -18,7 +18,7 @@ use super::error::Result;
 
 pub use content::Content;
 pub use error::GateError;
-pub use judge::{Facts, Lack, Question, applicable, judge, policy_of};
+pub use judge::{Facts, Lack, Question, Read, applicable, judge, policy_of};
 
 /// What is to happen to a session's work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

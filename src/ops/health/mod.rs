@@ -3,13 +3,13 @@
 mod junit;
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 
 use crate::catalog::{Health, NewHealth, Session};
 use crate::model::ObjectId;
 
-use super::coordination::{CoordinationError, check_text};
+use super::coordination::{CoordinationError, Payload, check_text};
 use super::error::Result;
 use super::session_changes;
 use super::{Context, Error};
@@ -26,8 +26,8 @@ pub struct Report {
     pub session: Option<String>,
     /// Whether it is a good one, as somebody says; else it follows from the rest.
     pub is_passing: Option<bool>,
-    /// A JUnit report.
-    pub file: Option<PathBuf>,
+    /// A JUnit report; it is read as a stream, and can be of any length.
+    pub file: Option<Payload>,
     /// What the program that ran the tests ended with.
     pub exit_code: Option<i64>,
     /// That program, with its arguments.
@@ -118,8 +118,14 @@ pub fn name_of(onto: Option<crate::model::RootId>, change_set: crate::model::Cha
     ObjectId(*hasher.finalize().as_bytes())
 }
 
-fn read_junit(path: &PathBuf) -> Result<junit::Suite> {
-    let file = File::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
-    let read = junit::read(BufReader::new(file));
-    Ok(read.map_err(|why| CoordinationError::BadReport { path: path.clone(), why })?)
+fn read_junit(report: &Payload) -> Result<junit::Suite> {
+    let (path, read) = match report {
+        Payload::Bytes(bytes) => (PathBuf::from("the report"), junit::read(bytes.as_slice())),
+        Payload::File(path) => {
+            let file = File::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+            (path.clone(), junit::read(BufReader::new(file)))
+        }
+        Payload::Stdin => (PathBuf::from("standard input"), junit::read(io::stdin().lock())),
+    };
+    Ok(read.map_err(|why| CoordinationError::BadReport { path, why })?)
 }

@@ -1,9 +1,9 @@
 //! Keeping policies, and asking what they want.
 
-use crate::catalog::{Session, Source, View};
+use crate::catalog::{Session, Source};
 use crate::ops::Context;
 use crate::ops::error::Result;
-use crate::ops::gate::{Action, Content, Lack, Question, Work, judge, status_lack};
+use crate::ops::gate::{Action, Content, Lack, Question, Read, Work, judge, status_lack};
 
 use super::{Policy, PolicyError};
 
@@ -62,7 +62,7 @@ pub fn check(cx: &mut Context, key: Option<&str>, action: Option<&str>) -> Resul
     let view = cx.catalog()?.view();
     let words = match action {
         Some(word) => vec![word.to_owned()],
-        None => all_words(view, &session)?,
+        None => all_words(facts.policy(view, session.base.source.as_deref())?.as_deref()),
     };
     let checked = words.into_iter().map(|word| {
         let action = Action::from_word(&word);
@@ -83,12 +83,9 @@ pub fn check(cx: &mut Context, key: Option<&str>, action: Option<&str>) -> Resul
 }
 
 /// The actions that there are, and the words that the policy has beside them.
-fn all_words(view: View<'_>, session: &Session) -> Result<Vec<String>> {
+fn all_words(read: Option<&Read>) -> Vec<String> {
     let mut words: Vec<String> = Action::BUILT_IN.iter().map(|action| action.word().to_owned()).collect();
-    let text = session.base.source.as_deref().map(|source| view.policy(source)).transpose()?.flatten();
-    if let Some(text) = text {
-        let own = Policy::parse(&text, "in the catalog")?.actions.into_keys();
-        words.extend(own.filter(|word| !matches!(Action::from_word(word), action if action.is_built_in())));
-    }
-    Ok(words)
+    let own = read.into_iter().flat_map(|read| read.policy.actions.keys());
+    words.extend(own.filter(|word| !Action::from_word(word).is_built_in()).cloned());
+    words
 }

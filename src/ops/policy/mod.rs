@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use crate::model::BytePath;
 
-use super::rules::Globs;
+use super::glob_table::GlobTable;
+use super::rules::BadGlob;
 use super::time;
 
 pub use edit::{Checked, check, get, set, unset};
@@ -115,7 +116,6 @@ pub struct ActionRule {
 pub struct PathRule {
     /// As it is written.
     pub glob: String,
-    globs: Globs,
     /// Who has to grant it.
     pub rule: Rule,
     /// For which actions; all that take work out of a session if it is not said.
@@ -131,6 +131,8 @@ pub struct Policy {
     pub actions: BTreeMap<String, ActionRule>,
     /// For paths.
     pub paths: Vec<PathRule>,
+    /// The globs of these, in the same order.
+    globs: GlobTable,
     /// For all actions that take work out of a session.
     pub limits: Limits,
     /// Whose signatures count.
@@ -154,10 +156,9 @@ impl Policy {
             let rule = action.read(&word).map_err(|(key, why)| wrong(format!("actions.{word}.{key}"), why))?;
             Ok((word, rule))
         });
-        let paths = written
-            .paths
-            .into_iter()
-            .map(|(glob, path)| path.read(&glob).map_err(|why| wrong(format!("paths.\"{glob}\""), why)));
+        let bad_glob = |bad: BadGlob| wrong(format!("paths.\"{}\"", bad.glob), bad.to_string());
+        let globs = GlobTable::new(written.paths.keys()).map_err(bad_glob)?;
+        let paths = written.paths.into_iter().map(|(glob, path)| path.read(glob)).collect();
         let (limits, signatures) = (written.limits, written.signatures);
         let skip = match written.hooks.skip.as_deref() {
             None | Some("anybody") => Skip::Anybody,
@@ -168,12 +169,20 @@ impl Policy {
                 return Err(wrong("hooks.skip".into(), why));
             }
         };
-        Ok(Self {
-            actions: actions.collect::<Result<_, _>>()?,
-            paths: paths.collect::<Result<_, _>>()?,
-            limits,
-            signatures,
-            skip,
+        Ok(Self { actions: actions.collect::<Result<_, _>>()?, paths, globs, limits, signatures, skip })
+    }
+}
+
+impl Policy {
+    /// For each of the rules for paths, the first of these paths that it speaks of: it matches that, or a directory above.
+    ///
+    /// # Errors
+    /// [`PolicyError::Wrong`] for a glob that is too large to be matched.
+    pub fn touched(&self, paths: &[BytePath]) -> Result<Vec<Option<usize>>, PolicyError> {
+        self.globs.first_covered(paths).map_err(|bad| PolicyError::Wrong {
+            file: "in the catalog".into(),
+            key: format!("paths.\"{}\"", bad.glob),
+            why: bad.to_string(),
         })
     }
 }
@@ -197,24 +206,15 @@ impl WrittenAction {
 }
 
 impl WrittenPath {
-    fn read(self, glob: &str) -> Result<PathRule, String> {
-        let globs = Globs::new(&[glob]).map_err(|error| error.to_string())?;
+    fn read(self, glob: String) -> PathRule {
         let least = u32::from(!self.protected);
         let named = format!("paths.\"{glob}\"");
         let rule = Rule::new(named, (self.grants, least), self.own, self.from, (self.human, self.signed));
-        Ok(PathRule { glob: glob.to_owned(), globs, rule, actions: self.actions, protected: self.protected })
+        PathRule { glob, rule, actions: self.actions, protected: self.protected }
     }
 }
 
 impl PathRule {
-    /// Whether it speaks of a path: it matches that, or a directory above.
-    #[must_use]
-    pub fn covers(&self, path: &BytePath) -> bool {
-        let bytes = path.as_bytes();
-        let above = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &bytes[..at]);
-        self.globs.matches(bytes, false) || above.into_iter().any(|dir| self.globs.matches(dir, true))
-    }
-
     /// Whether it holds for an action.
     #[must_use]
     pub fn is_for(&self, action: &str, takes_work: bool) -> bool {
@@ -250,7 +250,9 @@ mod tests {
         let policy = Policy::parse("[paths.\"/ci\"]\n[paths.\"*.lock\"]\n[paths.\"/.github/**\"]", "x").unwrap();
         let covered = |path: &str| {
             let path = BytePath::parse(path.as_bytes()).unwrap();
-            policy.paths.iter().filter(|rule| rule.covers(&path)).map(|rule| rule.glob.as_str()).collect::<Vec<_>>()
+            let touched = policy.touched(&[path]).unwrap();
+            let rules = policy.paths.iter().zip(touched).filter(|(_, first)| first.is_some());
+            rules.map(|(rule, _)| rule.glob.as_str()).collect::<Vec<_>>()
         };
         assert_eq!(covered("ci/run/now"), ["/ci"]);
         assert_eq!(covered("src/ci"), Vec::<&str>::new());

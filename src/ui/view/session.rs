@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::ops::HealthNow;
 use crate::ops::session_list::{Lineage, MountState, Serving, SessionInfo};
 use crate::ui::{Align, Column, Page, Paint, Row, View, rfc3339};
 
@@ -85,10 +86,14 @@ pub struct SessionView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     serving: Vec<ServingView>,
     tags: BTreeMap<String, String>,
+    health: &'static str,
+    health_reported: Option<String>,
     expires: Option<String>,
     created: String,
     updated: String,
     actor: String,
+    #[serde(skip)]
+    newest: Option<HealthNow>,
     #[serde(skip)]
     expires_ns: Option<i64>,
     #[serde(skip)]
@@ -121,6 +126,9 @@ impl SessionView {
                 .collect(),
             serving: info.serving.iter().map(ServingView::from).collect(),
             tags: info.tags.clone(),
+            health: info.health_word(),
+            health_reported: info.health.as_ref().map(|newest| rfc3339(newest.time_ns)),
+            newest: info.health.clone(),
             expires: session.expires_ns.map(rfc3339),
             expires_ns: session.expires_ns,
             created: rfc3339(session.created_ns),
@@ -214,6 +222,9 @@ impl View for SessionView {
         for (key, value) in &self.tags {
             page.field("tag", &format!("{key}={value}"));
         }
+        if let Some(newest) = &self.newest {
+            page.field("health", &format!("{}, {} by {}", self.health, page.ago(newest.time_ns), newest.actor));
+        }
         page.field("created", &format!("{} by {}", page.when(self.created_ns), self.actor));
     }
 
@@ -228,6 +239,7 @@ impl Row for SessionView {
         Column("ID", Align::Left),
         Column("BASE", Align::Left),
         Column("STATUS", Align::Left),
+        Column("HEALTH", Align::Left),
         Column("CREATED", Align::Left),
         Column("MOUNTED", Align::Left),
     ];
@@ -240,6 +252,10 @@ impl Row for SessionView {
             (Paint::Dim, self.id.clone()),
             (Paint::Plain, self.base()),
             (Paint::Plain, self.state(page)),
+            match &self.newest {
+                None => (Paint::Dim, self.health.into()),
+                Some(newest) => (if newest.is_passing { Paint::Good } else { Paint::Error }, self.health.into()),
+            },
             (Paint::Plain, page.ago(self.created_ns)),
             (Paint::Plain, mounted),
         ]
