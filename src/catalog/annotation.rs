@@ -69,6 +69,8 @@ pub struct AnnotationFilter {
     pub is_open: Option<bool>,
     /// Only those of this author.
     pub actor: Option<String>,
+    /// Only those at this path, as it was then, or below it; the root: all.
+    pub path: BytePath,
     /// At most so many.
     pub limit: Option<u32>,
 }
@@ -97,6 +99,20 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Annotation> {
     })
 }
 
+impl AnnotationFilter {
+    /// The condition for the paths that are wanted: they are the first value, or between the second and the third.
+    pub(super) const PATHS: &str = "(path = ?2 OR path >= ?3 AND path < ?4)";
+
+    /// The values for it: `0` is the character behind the slash.
+    pub(super) fn paths(&self) -> [Vec<u8>; 3] {
+        let path = self.path.as_bytes();
+        match self.path.is_root() {
+            true => [Vec::new(), Vec::new(), vec![0xff; 5000]],
+            false => [path.to_vec(), [path, b"/"].concat(), [path, b"0"].concat()],
+        }
+    }
+}
+
 impl View<'_> {
     /// The note with this id, or unique prefix of it.
     ///
@@ -113,8 +129,10 @@ impl View<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn annotations(&self, session: &str, filter: &AnnotationFilter) -> Result<Vec<Annotation>, Error> {
-        let mut sql = format!("{SELECT} WHERE session = ?1 AND deleted_ns IS NULL");
-        let mut params: Vec<&dyn ToSql> = vec![&session];
+        let paths = AnnotationFilter::PATHS;
+        let mut sql = format!("{SELECT} WHERE session = ?1 AND {paths} AND deleted_ns IS NULL");
+        let [path, from, to] = filter.paths();
+        let mut params: Vec<&dyn ToSql> = vec![&session, &path, &from, &to];
         match filter.is_open {
             Some(true) => sql.push_str(" AND state = 'open'"),
             Some(false) => sql.push_str(" AND state = 'resolved'"),
@@ -122,7 +140,7 @@ impl View<'_> {
         }
         if let Some(actor) = &filter.actor {
             params.push(actor);
-            sql.push_str(" AND actor = ?2");
+            sql.push_str(" AND actor = ?5");
         }
         let limit = filter.limit.map_or(-1, i64::from);
         sql.push_str(&format!(" ORDER BY path, first_line, created_ns, id LIMIT {limit}"));

@@ -170,14 +170,16 @@ impl View<'_> {
     /// What SQLite says.
     pub fn bus_cursor_before(&self, filter: &BusFilter, count: u64) -> Result<i64, Error> {
         let (mut newest, mut left) = (BTreeSet::new(), Vec::new());
+        // Few if few are wanted, and more the further back one has to look for topics.
+        let first = i64::try_from(count).unwrap_or(BATCH).clamp(1, BATCH);
         for session in self.bus_sessions(filter)? {
-            left.push((session, i64::MAX));
+            left.push((session, i64::MAX, first));
         }
         let sql = "SELECT seq, session, topic, time_ns, actor, x'' FROM bus_message
                    WHERE session = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
-        while let Some((session, before)) = left.pop() {
-            let mut own = self.rows(sql, (&session, before, BATCH), read)?;
-            let last = own.last().filter(|_| own.len() as i64 == BATCH).map(|last| last.seq);
+        while let Some((session, before, batch)) = left.pop() {
+            let mut own = self.rows(sql, (&session, before, batch), read)?;
+            let last = own.last().filter(|_| own.len() as i64 == batch).map(|last| last.seq);
             self.keep_topics(filter, &mut own)?;
             newest.extend(own.iter().map(|message| message.seq));
             while newest.len() as u64 > count {
@@ -186,7 +188,7 @@ impl View<'_> {
             // Further back only as long as something there could be among the newest.
             let is_enough = newest.len() as u64 == count && newest.first().is_none_or(|first| Some(*first) > last);
             if let Some(last) = last.filter(|_| !is_enough) {
-                left.push((session, last));
+                left.push((session, last, (batch * 4).min(BATCH)));
             }
         }
         Ok(newest.first().map_or_else(|| self.newest_message().unwrap_or_default(), |first| first - 1))

@@ -64,10 +64,12 @@ impl View<'_> {
         let state = filter.is_open.map(|is_open| if is_open { "open" } else { "resolved" });
         let limit = filter.limit.map_or(-1, i64::from);
         let sql = format!(
-            "{SELECT} WHERE outcome = ?1 AND ifnull(state = ?2, 1) AND ifnull(actor = ?3, 1)
-             ORDER BY path, first_line, created_ns, annotation LIMIT ?4"
+            "{SELECT} WHERE outcome = ?1 AND {} AND ifnull(state = ?5, 1) AND ifnull(actor = ?6, 1)
+             ORDER BY path, first_line, created_ns, annotation LIMIT ?7",
+            AnnotationFilter::PATHS
         );
-        self.rows(&sql, (&commit.id, state, &filter.actor, limit), |row| read(row, commit))
+        let [path, from, to] = filter.paths();
+        self.rows(&sql, (&commit.id, path, from, to, state, &filter.actor, limit), |row| read(row, commit))
     }
 
     /// The note of a session that is gone for good, as the newest commit that carries it has it; by its id.

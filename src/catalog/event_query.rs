@@ -7,10 +7,15 @@ use rusqlite::{TransactionBehavior, params_from_iter};
 use serde_json::json;
 
 use super::event::{Event, SELECT, read};
-use super::{Catalog, Error, Tx, View, open, proof};
+use super::{Catalog, Error, ObjectType, Tx, View, open, proof};
 
 /// How many lines are removed in one transaction, so that others can write in between.
 const PORTION: i64 = 5000;
+
+/// How a line is about an object: it is the object, or it is what a session has.
+const ITSELF: &str = "object_id = ?";
+const OF_SESSION: &str = "object_kind <> 'session' AND json_extract(details, '$.session') IS NOT NULL
+    AND json_extract(details, '$.session') = ?";
 
 /// Which lines of the history are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub struct EventFilter {
     pub until_ns: Option<i64>,
     /// Only this type; `*` stands for anything, as in `session.*`.
     pub what: Option<String>,
-    /// Only lines about the object of this id.
+    /// Only lines about the object of this id; of a session also those about what it has, such as checkpoints and notes.
     pub object_id: Option<String>,
     /// Only lines of this operation.
     pub operation: Option<i64>,
@@ -44,8 +49,8 @@ impl EventFilter {
         self.object_id.is_some() || self.operation.is_some()
     }
 
-    /// The question for lines of one type, or of any.
-    fn query(&self, what: Option<&str>) -> (String, Vec<Value>) {
+    /// The question for lines of one type, or of any; `about` says how they are to be about the object.
+    fn query(&self, what: Option<&str>, about: &'static str) -> (String, Vec<Value>) {
         let mut conditions = vec!["1"];
         let mut values = Vec::new();
         let mut add = |condition, value| {
@@ -56,7 +61,7 @@ impl EventFilter {
         let has_cursor = self.after > 0 || self.from_oldest;
         let by_time = !self.is_narrow() && !has_cursor && (self.since_ns.is_some() || self.until_ns.is_some());
         if let Some(id) = &self.object_id {
-            add("object_id = ?", Value::from(id.clone()));
+            add(about, Value::from(id.clone()));
         }
         if let Some(operation) = self.operation {
             add("time_ns = (SELECT time_ns FROM operation WHERE seq = ?)", operation.into());
@@ -96,10 +101,14 @@ impl View<'_> {
             Some(glob) if !filter.is_narrow() => self.types_like(glob)?.into_iter().map(Some).collect(),
             what => vec![what.clone()],
         };
+        let is_session = filter.object_id.as_ref().is_some_and(|id| id.starts_with(ObjectType::Session.letter()));
+        let abouts = if is_session { &[ITSELF, OF_SESSION][..] } else { &[ITSELF] };
         let mut found = Vec::new();
         for what in &types {
-            let (sql, values) = filter.query(what.as_deref());
-            found.extend(self.rows(&sql, params_from_iter(values), read)?);
+            for about in abouts {
+                let (sql, values) = filter.query(what.as_deref(), about);
+                found.extend(self.rows(&sql, params_from_iter(values), read)?);
+            }
         }
         found.sort_unstable_by_key(|event| event.seq);
         if let Some(limit) = filter.limit.map(|limit| limit as usize).filter(|limit| *limit < found.len()) {

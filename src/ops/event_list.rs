@@ -2,9 +2,13 @@
 
 use crate::catalog::{self, Event, EventFilter, ObjectType};
 
+use super::coordination::check_text;
 use super::error::Result;
 use super::wake::Wakes;
 use super::{Context, Error};
+
+/// The longest type, or pattern of types, in bytes.
+const MAX_TYPE_BYTES: usize = 1000;
 
 /// A line of the history, and the name of its object, if that is known.
 pub type Named = (Event, Option<String>);
@@ -14,9 +18,15 @@ pub type Named = (Event, Option<String>);
 /// # Errors
 /// What the catalog says.
 pub fn list(cx: &mut Context, filter: &EventFilter) -> Result<Vec<Named>> {
+    check(filter)?;
     let view = cx.catalog()?.view();
     let events = view.events(filter)?.into_iter();
     events.map(|event| view.name_of(&event).map(|name| (event, name)).map_err(Into::into)).collect()
+}
+
+/// Refuses a type that none can be.
+fn check(filter: &EventFilter) -> Result<()> {
+    filter.what.as_ref().map_or(Ok(()), |what| check_text("the type", what, MAX_TYPE_BYTES))
 }
 
 /// The id of the session that events are wanted of; one in the trash is found, too, and one that is gone by its id.
@@ -45,6 +55,7 @@ pub fn follow<E: From<Error>>(
     from_now: bool,
     mut show: impl FnMut(&Named) -> std::result::Result<bool, E>,
 ) -> std::result::Result<(), E> {
+    check(&filter)?;
     let data_dir = cx.paths.data.clone();
     let newest = cx.catalog().map_err(E::from)?.view().newest_event().map_err(Error::from)?;
     // Watched before the first look, so that nothing falls between the two.

@@ -200,3 +200,21 @@ fn undoing_a_commit_and_redoing_it_keeps_its_notes() {
     world.ok(["redo"]);
     assert_eq!(world.json(["annotation", "list", "--commit", &commit]).len(), 1);
 }
+
+#[test]
+fn a_limit_is_of_what_is_wanted_and_paths_are_whole_names() {
+    let world = World::with_web();
+    for at in ["index.html", "lib/app.js", "lib"] {
+        add(&world, &[at, "-m", "x"]);
+    }
+    world.ok(["-s", "fix-login", "annotation", "add", "-m", "all of it"]);
+    let list = |args: &[&str]| {
+        let rows = world.json(["-s", "fix-login", "annotation", "list"].iter().chain(args));
+        rows.iter().map(|row| row["path"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&["lib", "-n", "1"]), ["lib"]);
+    assert_eq!(list(&["lib"]), ["lib", "lib/app.js"]);
+    assert_eq!(list(&["lib/app.js", "--state", "open", "--author", "ann"]), ["lib/app.js"]);
+    assert_eq!(list(&["li"]), Vec::<String>::new());
+    assert_eq!(list(&[]).len(), 4);
+}

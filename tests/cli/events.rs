@@ -209,3 +209,32 @@ fn the_oldest_events_can_go_and_no_others() {
         assert_eq!(world.run(bad).code, 2);
     }
 }
+
+#[test]
+fn the_history_of_a_session_is_also_that_of_what_it_has() {
+    let world = World::with_web();
+    world.ok(["session", "create", "other", "--source", "web"]);
+    for session in ["fix-login", "other"] {
+        let own = |args: &[&str]| drop(world.ok([&["-s", session], args].concat()));
+        own(&["checkpoint", "create"]);
+        own(&["annotation", "add", "index.html", "-m", "x"]);
+        own(&["approval", "request", "ship"]);
+        own(&["lock", "acquire", session]);
+        own(&["tag", "set", session, "k=v"]);
+    }
+    let types = |args: &[&str]| {
+        let rows = world.json(["event", "list", "--session", "other"].iter().chain(args));
+        rows.iter().map(|row| row["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = types(&[]);
+    for what in
+        ["session.create", "checkpoint.create", "annotation.add", "approval.request", "lock.acquire", "session.tag"]
+    {
+        assert_eq!(all.iter().filter(|found| *found == what).count(), 1, "{what}: {all:?}");
+    }
+    assert_eq!(types(&["-n", "2"]), all[all.len() - 2..]);
+    assert_eq!(types(&["--type", "annotation.*"]), ["annotation.add"]);
+    let numbers: Vec<_> =
+        world.json(["event", "list", "--session", "other"]).iter().map(|row| row["seq"].as_i64()).collect();
+    assert!(numbers.is_sorted());
+}

@@ -3,8 +3,19 @@
 use crate::catalog::*;
 
 /// What grows with use.
-const LARGE: &[&str] =
-    &["event", "operation", "undo_row", "cache_entry", "cache_value", "bus_message", "health", "session", "tag"];
+const LARGE: &[&str] = &[
+    "event",
+    "operation",
+    "undo_row",
+    "cache_entry",
+    "cache_value",
+    "bus_message",
+    "health",
+    "session",
+    "tag",
+    "approval",
+    "annotation",
+];
 
 /// How each question is answered, step by step.
 fn plan(catalog: &Catalog, sql: &str) -> Vec<String> {
@@ -17,11 +28,16 @@ fn plan(catalog: &Catalog, sql: &str) -> Vec<String> {
 fn is_slow(step: &str, sql: &str) -> bool {
     let words: Vec<&str> = step.split_whitespace().collect();
     // From the newest back, as far as the limit says, is no whole table; nor is the end of an index.
-    let is_a_page = sql.contains("ORDER BY seq") && sql.contains("LIMIT") && !sql.contains("AND");
+    let is_ordered = sql.contains("ORDER BY seq") || sql.contains("ORDER BY created_ns DESC") && !sql.contains("WHERE");
+    let is_a_page = is_ordered && sql.contains("LIMIT") && !sql.contains("AND");
     let is_an_end = sql.contains("max(seq)") || sql.contains("min(type)") || sql.contains("max(id)");
     let scans = words.first() == Some(&"SCAN") && words.get(1).is_some_and(|table| LARGE.contains(table));
-    // The locks of a source are few.
-    let sorts = step.contains("TEMP B-TREE FOR ORDER BY") && !sql.contains("FROM lock");
+    // The locks of a source are few, and so are the notes and approvals of one session and those that are pending.
+    let has = |text: &str| sql.contains(text);
+    let few = has("FROM lock")
+        || has("FROM annotation WHERE session = ?1")
+        || has("FROM approval") && (has("session = ?") || has("state = 'pending'"));
+    let sorts = step.contains("TEMP B-TREE FOR ORDER BY") && !few;
     scans && !is_a_page && !is_an_end || sorts
 }
 
@@ -76,6 +92,26 @@ fn no_question_reads_a_whole_table_or_sorts_it() {
         view.bus_stats(&filter).unwrap();
     }
     view.newest_message().unwrap();
+    for state in ApprovalState::ALL.map(Some).into_iter().chain([None]) {
+        for action in [None, Some("commit".to_owned())] {
+            for session in [None, Some(id.clone())] {
+                let filter = ApprovalFilter { session, state, action: action.clone(), limit: Some(9) };
+                view.approvals(&filter).unwrap();
+            }
+        }
+    }
+    view.has_approvals(&id, "commit").unwrap();
+    view.due_approvals(5).unwrap();
+    view.freezing(&id).unwrap();
+    for (is_open, actor, path) in
+        [(None, None, &b""[..]), (Some(true), None, &b"lib"[..]), (Some(false), Some("ann".into()), &b""[..])]
+    {
+        let path = crate::model::BytePath::parse(path).unwrap();
+        view.annotations(&id, &AnnotationFilter { is_open, actor, path, limit: Some(9) }).unwrap();
+    }
+    view.open_annotations(&id).unwrap();
+    view.health_of(&id, crate::model::ObjectId([1; 32])).unwrap();
+    assert!(matches!(view.to_redo(), Err(Error::Undo(UndoError::NothingToRedo))));
     let asked = super::asked();
     assert!(asked.len() > 30, "the questions are heard");
     let slow: Vec<_> = asked

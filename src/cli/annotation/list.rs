@@ -40,7 +40,7 @@ pub(crate) struct Args {
 impl Run for Args {
     fn run(self, cx: &mut Cx) -> Result<Exit, Error> {
         let is_open = self.state.map(|state| state == "open");
-        let filter = Filter { is_open, actor: self.author, limit: self.limit };
+        let filter = Filter { is_open, actor: self.author, limit: self.limit, ..Filter::default() };
         let found = match &self.commit {
             Some(commit) => annotation::carried(&mut cx.ops, commit, self.path, &filter)?,
             None => annotation::list(&mut cx.ops, &Wanted { session: None, path: self.path, filter })?,

@@ -13,6 +13,7 @@ use crate::ops::{EventFilter, event_list, time};
 /// Look at what happened
 ///
 /// One line for each thing that changed: its number, the time, who did it, what it happened to. Lines are never edited.
+/// With `--session` only those about that session, and about what it has: checkpoints, commits, approvals, notes, locks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

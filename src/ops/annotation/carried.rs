@@ -50,8 +50,8 @@ pub fn list(cx: &mut Context, key: &str, path: Option<OsString>, filter: &Filter
     let path = path.unwrap_or_default();
     let bad = |why| Error::BadPath { path: (&path).into(), why };
     let path = BytePath::parse(path.as_bytes()).map_err(bad)?;
-    let mut found = cx.catalog()?.view().carried_annotations(&commit, filter)?;
-    found.retain(|note| note.annotation.path.starts_with(&path));
+    let filter = Filter { path, ..filter.clone() };
+    let found = cx.catalog()?.view().carried_annotations(&commit, &filter)?;
     Ok(found.into_iter().map(|carried| info(&commit, carried)).collect())
 }
 

@@ -120,10 +120,8 @@ pub fn add(cx: &mut Context, new: &New) -> Result<Info> {
 pub fn list(cx: &mut Context, wanted: &Wanted) -> Result<Vec<Info>> {
     let session = cx.resolve_session(wanted.session.as_deref())?;
     let path = wanted.path.clone().map(|path| one_path(cx, &session, path)).transpose()?;
-    let mut found = cx.catalog()?.view().annotations(&session.id, &wanted.filter)?;
-    if let Some(path) = &path {
-        found.retain(|note| note.path.starts_with(path));
-    }
+    let filter = Filter { path: path.unwrap_or_else(BytePath::root), ..wanted.filter.clone() };
+    let found = cx.catalog()?.view().annotations(&session.id, &filter)?;
     if found.is_empty() {
         return Ok(Vec::new());
     }

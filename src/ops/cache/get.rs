@@ -5,7 +5,7 @@ use crate::ops::Context;
 use crate::ops::coordination::CoordinationError;
 use crate::ops::error::Result;
 
-use super::check_key;
+use super::{check_glob, check_key};
 
 /// An entry of a session (without one: the current one), with its value.
 ///
@@ -24,6 +24,7 @@ pub fn get(cx: &mut Context, session: Option<&str>, key: &str) -> Result<(CacheE
 /// # Errors
 /// The session is not there.
 pub fn list(cx: &mut Context, session: Option<&str>, filter: &CacheFilter) -> Result<Vec<CacheEntry>> {
+    check_glob(filter)?;
     let session = cx.resolve_session(session)?;
     let now = cx.now_ns;
     Ok(cx.catalog()?.view().cache_entries(&session.id, filter, now)?)

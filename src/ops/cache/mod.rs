@@ -26,3 +26,8 @@ pub const MAX_VALUE_BYTES: usize = 16 << 20;
 fn check_key(key: &str) -> Result<()> {
     check_text("the key", key, MAX_KEY_BYTES)
 }
+
+/// Refuses a pattern that is longer than what it is to match.
+fn check_glob(filter: &CacheFilter) -> Result<()> {
+    filter.glob.as_ref().map_or(Ok(()), |glob| check_text("the pattern", glob, MAX_KEY_BYTES))
+}

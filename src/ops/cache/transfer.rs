@@ -11,7 +11,7 @@ use crate::ops::coordination::CoordinationError;
 use crate::ops::error::Result;
 use crate::ops::{Context, Error};
 
-use super::{MAX_VALUE_BYTES, check_key};
+use super::{MAX_VALUE_BYTES, check_glob, check_key};
 
 /// The most bytes that values of one import may have together: they wait in memory until all are there.
 const MAX_IMPORT_BYTES: usize = 1 << 30;
@@ -57,6 +57,7 @@ pub fn export(
     filter: &CacheFilter,
     each: impl FnMut(&CacheEntry, &[u8]) -> Result<()>,
 ) -> Result<()> {
+    check_glob(filter)?;
     let session = cx.resolve_session(session)?;
     let now = cx.now_ns;
     cx.catalog()?.view().cache_values(&session.id, filter, now, each)
