@@ -239,9 +239,17 @@ impl View<'_> {
                 wheres.push(format!("{column} = ?{}", params.len()));
             }
         }
+        // The planner, which knows nothing of how many there are, would sooner read all that are pending.
+        let index = match (&filter.session, &filter.action, state) {
+            (Some(_), _, Some("pending")) => "approval_pending",
+            (Some(_), ..) => "approval_content",
+            (None, Some(_), _) => "approval_action",
+            (None, None, Some(_)) => "approval_state",
+            (None, None, None) => "approval_time",
+        };
         let wheres = if wheres.is_empty() { String::new() } else { format!("WHERE {}", wheres.join(" AND ")) };
         let limit = filter.limit.map_or(-1, i64::from);
-        let sql = format!("{SELECT} {wheres} ORDER BY created_ns DESC, id LIMIT {limit}");
+        let sql = format!("{SELECT} INDEXED BY {index} {wheres} ORDER BY created_ns DESC, id LIMIT {limit}");
         self.rows(&sql, params.as_slice(), read)
     }
 
@@ -278,7 +286,9 @@ impl View<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn due_approvals(&self, now_ns: i64) -> Result<Vec<Approval>, Error> {
-        let sql = format!("{SELECT} WHERE state = 'pending' AND expires_ns IS NOT NULL AND expires_ns <= ?1");
+        let sql = format!(
+            "{SELECT} INDEXED BY approval_due WHERE state = 'pending' AND expires_ns IS NOT NULL AND expires_ns <= ?1"
+        );
         self.rows(&sql, [now_ns], read)
     }
 
@@ -287,7 +297,8 @@ impl View<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn freezing(&self, session: &str) -> Result<Option<String>, Error> {
-        let sql = "SELECT id FROM approval WHERE session = ?1 AND state = 'pending' AND freezes = 1 LIMIT 1";
+        let sql = "SELECT id FROM approval INDEXED BY approval_pending
+                   WHERE session = ?1 AND state = 'pending' AND freezes = 1 LIMIT 1";
         self.row(sql, [session], |row| row.get(0))
     }
 

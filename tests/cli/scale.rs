@@ -183,8 +183,11 @@ fn fill(data: &Path, part: u32) {
             catalog.publish(&act(), &session.id, &messages, limits).unwrap();
         }
     }
-    let asked = |tx: &mut Tx<'_>| each(0..10_000 / part).try_for_each(|(at, session)| ask_and_report(tx, at, session));
-    catalog.write::<_, Error>(&act(), asked).unwrap();
+    for start in (0..10_000 / part).step_by(100) {
+        let all = start..(start + 100).min(10_000 / part);
+        let asked = |tx: &mut Tx<'_>| each(all.clone()).try_for_each(|(at, session)| ask_and_report(tx, at, session));
+        catalog.write::<_, Error>(&act(), asked).unwrap();
+    }
     for at in 0..(100 / part).max(1) {
         let pattern = format!("held/{at}");
         let (source, pattern) = (own.base.source.as_deref().unwrap(), pattern.as_bytes());
