@@ -15,6 +15,10 @@ use crate::model::Place;
 
 pub(super) const BLOCK_BYTES: u64 = 4096;
 
+/// The list of pieces grows by one part in so many, and by so many pieces: it is long, and kept for good.
+const GROWTH_PART: usize = 8;
+const GROWTH_ENTRIES: usize = 64;
+
 /// The checksum of one block.
 #[allow(clippy::cast_possible_truncation)] // Half of a good hash is a good hash.
 fn block_sum(bytes: &[u8]) -> u32 {
@@ -178,6 +182,9 @@ impl FileSums {
                 u32::try_from(at).unwrap_or(u32::MAX)
             }
         };
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(self.entries.len() / GROWTH_PART + GROWTH_ENTRIES);
+        }
         self.entries.push(Entry { start, len: u32::try_from(len_bytes).unwrap_or(u32::MAX), sum });
     }
 

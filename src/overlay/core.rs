@@ -64,7 +64,7 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
     #[must_use]
     pub fn unsealed(&self) -> (usize, u64) {
         let state = self.state.read();
-        let size = |ino: Ino| state.inodes.get(&ino).map(|inode| inode.attr.size);
+        let size = |ino: Ino| state.inodes.get(&ino).map(|inode| inode.size());
         (state.touched.len(), state.touched.written().filter_map(size).fold(0, u64::saturating_add))
     }
 
@@ -356,7 +356,7 @@ impl Replay {
 }
 
 fn is_unnamed(state: &State, ino: Ino) -> bool {
-    state.inodes.get(&ino).is_some_and(|inode| inode.attr.nlink == 0)
+    state.inodes.get(&ino).is_some_and(|inode| inode.is_unnamed())
 }
 
 /// Data that was moved: where it was, how long it is in bytes, where it is now.

@@ -65,10 +65,18 @@ impl<K, V> Default for CowMap<K, V> {
     }
 }
 
+/// What decides in which shard a key is.
+pub(super) fn spread<Q: Hash + ?Sized>(key: &Q) -> u32 {
+    // Numbers that differ by the same step are spread, too.
+    (FxBuildHasher.hash_one(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
 /// The shard of a key: by more bits of its hash, the more shards there are.
 fn place<Q: Hash + ?Sized>(key: &Q, shards: usize) -> usize {
-    // Numbers that differ by the same step are spread, too.
-    let spread = FxBuildHasher.hash_one(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    place_of(spread(key), shards)
+}
+
+fn place_of(spread: u32, shards: usize) -> usize {
     let bits = spread as usize;
     let wide = shards.next_power_of_two();
     let at = bits & (wide - 1);
@@ -95,6 +103,12 @@ impl<K: Hash + Ord + Clone, V: Clone> CowMap<K, V> {
                 shard.find(key).ok().map(|at| &shard.0[at].1)
             }
         }
+    }
+
+    /// The entry of a key of which only the [`spread`] is known, and how its value is told from others.
+    pub fn find(&self, spread: u32, is_it: impl Fn(&V) -> bool) -> Option<(&K, &V)> {
+        let shard = self.shards.get(place_of(spread, self.shards.len().max(1)))?;
+        shard.0.iter().find(|(_, value)| is_it(value)).map(|(key, value)| (key, value))
     }
 
     pub fn contains_key<Q: Hash + Ord + ?Sized>(&self, key: &Q) -> bool
@@ -235,6 +249,9 @@ mod tests {
             let found: HashMap<_, _> = map.iter().map(|(key, value)| (*key, *value)).collect();
             assert_eq!(found, plain);
             assert!(plain.iter().all(|(key, value)| map.get(key) == Some(value) && map[key] == *value));
+            // Values are told apart here by the key that they came with last.
+            assert!(plain.iter().all(|(key, value)| map.find(spread(key), |own| own == value).is_some()));
+            assert!(map.find(spread(&7), |_| false).is_none());
         }
     }
 

@@ -25,7 +25,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     #[must_use]
     pub fn mark(&self, ino: Ino) -> Option<FileMark> {
         let inode = self.state.inodes.get(&ino)?;
-        Some(FileMark { size: inode.attr.size, data: inode.file()?.clone() })
+        Some(FileMark { size: inode.size(), data: inode.file()?.clone() })
     }
 }
 

@@ -47,8 +47,8 @@ impl Links {
         let mut near: FxHashSet<Ino> = FxHashSet::default();
         for ino in files {
             let Some(inode) = inodes.get(&ino).filter(|_| !self.searched.contains(&ino)) else { continue };
-            if inode.attr.nlink > 0 && inode.file().is_some_and(|file| file.base().is_some()) {
-                missing.insert(ino, inode.attr.nlink);
+            if !inode.is_unnamed() && inode.file().is_some_and(|file| file.base().is_some()) {
+                missing.insert(ino, inode.nlink());
                 near.insert(inode.parent);
             }
         }
@@ -61,7 +61,7 @@ impl Links {
         if missing.is_empty() {
             return Ok(());
         }
-        for inode in inodes.values().filter(|inode| !near.contains(&inode.attr.ino)) {
+        for inode in inodes.values().filter(|inode| !near.contains(&inode.ino())) {
             if let Some(dir) = inode.dir() {
                 count_names(snapshot, dir, &mut missing)?;
             }
@@ -71,7 +71,7 @@ impl Links {
             // What a directory of the delta stands on may have come with another tree than the root's.
             for inode in inodes.values() {
                 if let Some(base) = inode.dir().and_then(|dir| dir.base) {
-                    self.search(snapshot, base, &missing, &mut vec![inode.attr.ino])?;
+                    self.search(snapshot, base, &missing, &mut vec![inode.ino()])?;
                 }
             }
             self.searched.extend(missing.keys());

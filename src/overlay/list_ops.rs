@@ -107,7 +107,8 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
                 None => (entry.attr.ino, entry.attr.kind),
             };
             let changed = view.state.inodes.get(&ino);
-            let attr = changed.map_or(&entry.attr, |inode| &inode.attr);
+            let own = changed.map(|inode| inode.attr());
+            let attr = own.as_ref().unwrap_or(&entry.attr);
             let allocated_bytes = changed.map_or_else(|| frozen_bytes(entry), |inode| inode.allocated_bytes());
             let location = changed.is_none().then_some(Location { parent, leaf: id, index: at as u32 });
             let shown_attr = with_attr.then_some(attr);
@@ -128,12 +129,12 @@ impl<L: Lower, U: Upper> Overlay<L, U> {
         each: &mut dyn FnMut(DirEntry<'_>) -> bool,
     ) -> Result<Pass, Stop> {
         let Some(delta) = delta else { return Ok(Pass::Done) };
-        for (at, name) in delta.added.from(cookie.saturating_add(1)) {
-            let Some(Link { ino, kind, .. }) = delta.names.get(name).and_then(Dentry::link) else { continue };
+        for (name, Link { ino, kind, cookie }) in delta.added_from(cookie.saturating_add(1)) {
             let Some(inode) = view.state.inodes.get(&ino) else { continue };
-            let (attr, allocated_bytes) = (with_attr.then_some(&inode.attr), inode.allocated_bytes());
-            let shown = DirEntry { ino, kind, name, cookie: at, attr, allocated_bytes };
-            if !self.offer(shown, &inode.attr, None, each) {
+            let own = inode.attr();
+            let (attr, allocated_bytes) = (with_attr.then_some(&own), inode.allocated_bytes());
+            let shown = DirEntry { ino, kind, name, cookie, attr, allocated_bytes };
+            if !self.offer(shown, &own, None, each) {
                 return Ok(Pass::Done);
             }
         }

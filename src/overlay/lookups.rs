@@ -1,13 +1,15 @@
-//! How often the kernel looked inodes up: for nearly all of them that is once, which takes a number in a set.
+//! How often the kernel looked inodes up: for nearly all of them that is once, which takes a bit in a set.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::model::Ino;
+
+use super::ino_set::InoSet;
 
 /// Counts of look-ups by inode; 0 is not remembered.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    once: FxHashSet<Ino>,
+    once: InoSet,
     more: FxHashMap<Ino, u64>,
 }
 
@@ -18,7 +20,7 @@ impl Lookups {
     }
 
     pub fn get(&self, ino: Ino) -> u64 {
-        if self.once.contains(&ino) { 1 } else { self.more.get(&ino).copied().unwrap_or(0) }
+        if self.once.contains(ino) { 1 } else { self.more.get(&ino).copied().unwrap_or(0) }
     }
 
     pub fn set(&mut self, ino: Ino, count: u64) {
@@ -27,7 +29,7 @@ impl Lookups {
             self.once.insert(ino);
             return;
         }
-        self.once.remove(&ino);
+        self.once.remove(ino);
         match count {
             0 => self.more.remove(&ino),
             count => self.more.insert(ino, count),
@@ -36,7 +38,7 @@ impl Lookups {
 
     /// Forgets the inode; returns its count.
     pub fn take(&mut self, ino: Ino) -> u64 {
-        if self.once.remove(&ino) { 1 } else { self.more.remove(&ino).unwrap_or(0) }
+        if self.once.remove(ino) { 1 } else { self.more.remove(&ino).unwrap_or(0) }
     }
 }
 

@@ -194,9 +194,9 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     /// A file by its number, if it has names and data of its own. The entry's name has no meaning.
     #[must_use]
     pub fn written(&self, ino: Ino) -> Option<SnapshotEntry> {
-        let inode = self.state.inodes.get(&ino).filter(|inode| inode.attr.nlink > 0)?;
+        let inode = self.state.inodes.get(&ino).filter(|inode| !inode.is_unnamed())?;
         let file = inode.file()?;
-        if file.unchanged(inode.attr.size).is_some() {
+        if file.unchanged(inode.size()).is_some() {
             return None;
         }
         Some(self.changed_entry(Name::new(b"file").expect("a constant that is a valid name"), inode))
@@ -224,8 +224,8 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
                 None => out.push(self.entry(entry)),
             })?;
         }
-        let added = delta.into_iter().flat_map(|delta| delta.added.names().map(move |name| (delta, name)));
-        out.extend(added.filter_map(|(delta, name)| self.linked(name, delta.names.get(name)?.link()?.ino)));
+        let added = delta.into_iter().flat_map(|delta| delta.added_from(0));
+        out.extend(added.filter_map(|(name, link)| self.linked(name, link.ino)));
         out.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(out)
     }
@@ -243,7 +243,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     /// # Errors
     /// As [`super::Files::read`].
     pub fn read_written(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        match self.state.inodes.get(&ino).and_then(|inode| Some((inode.file()?, inode.attr.size))) {
+        match self.state.inodes.get(&ino).and_then(|inode| Some((inode.file()?, inode.size()))) {
             Some((file, size)) => {
                 Plan::new(file, size, offset, buf.len() as u64).fetch(&*self.lower, &*self.upper, offset, buf)
             }
@@ -264,7 +264,7 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
     /// # Errors
     /// As [`super::Files::seek`].
     pub fn seek_written(&self, ino: Ino, offset: u64, what: Whence) -> Result<Option<u64>, Error> {
-        match self.state.inodes.get(&ino).and_then(|inode| Some((inode.file()?, inode.attr.size))) {
+        match self.state.inodes.get(&ino).and_then(|inode| Some((inode.file()?, inode.size()))) {
             Some((file, size)) => Plan::new(file, size, offset, size.saturating_sub(offset)).seek(&*self.lower, what),
             None => Ok(None),
         }
@@ -305,12 +305,12 @@ impl<L: Lower, U: Upper> Snapshot<L, U> {
 
     pub(super) fn changed_entry(&self, name: Name, inode: &Inode) -> SnapshotEntry {
         let body = match &inode.body {
-            InodeBody::File(file) => SnapshotBody::File(file.unchanged(inode.attr.size)),
-            InodeBody::Dir(dir) => SnapshotBody::Dir(SnapshotDir::Changed { ino: inode.attr.ino, base: dir.base }),
+            InodeBody::File(file) => SnapshotBody::File(file.unchanged(inode.size())),
+            InodeBody::Dir(dir) => SnapshotBody::Dir(SnapshotDir::Changed { ino: inode.ino(), base: dir.base }),
             InodeBody::Symlink(target) => SnapshotBody::Symlink(target.as_ref().clone()),
             InodeBody::Special => SnapshotBody::Special,
         };
-        SnapshotEntry { name, attr: inode.attr.clone(), xattrs: inode.xattrs.clone(), body }
+        SnapshotEntry { name, attr: inode.attr(), xattrs: inode.xattrs().cloned(), body }
     }
 
     pub(super) fn each_frozen(&self, node: NodeId, each: &mut dyn FnMut(&Entry)) -> Result<(), LowerError> {

@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{
-    Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, Place, ROOT_INO, Record, Root, Timestamp, Totals, Xattrs,
-};
+use crate::model::{Attr, FIRST_INO, Ino, InodeRecord, Kind, Origin, Place, ROOT_INO, Record, Root, Totals, Xattrs};
 
 use super::core::Moved;
 use super::cow_map::CowMap;
@@ -41,11 +39,9 @@ pub(super) struct State {
 impl State {
     /// A session on `root` in which nothing was changed.
     pub fn new(root: &Root) -> Self {
-        let body = InodeBody::Dir(Box::new(DirData { base: Some(root.dir), ..DirData::default() }));
-        let inode = Inode { attr: root.attr.clone(), parent: ROOT_INO, body, xattrs: root.xattrs.clone() };
         let first_new_ino = root.next_ino.max(FIRST_INO);
         Self {
-            inodes: CowMap::from_iter([(ROOT_INO, Arc::new(inode))]),
+            inodes: CowMap::from_iter([(ROOT_INO, Arc::new(Inode::root(root)))]),
             next_ino: first_new_ino,
             totals: root.totals,
             touched: Touched::default(),
@@ -84,7 +80,7 @@ impl State {
                 self.next_ino = self.next_ino.max(ino.saturating_add(1));
                 self.recount(&record);
                 match self.inode_mut(ino) {
-                    Some(inode) => inode.update(record.attr, record.parent, dead),
+                    Some(inode) => inode.update(&record.attr, record.parent, dead),
                     None => {
                         self.inodes.insert(ino, Arc::new(Inode::new(*record)));
                     }
@@ -104,7 +100,7 @@ impl State {
             Record::Write { ino, offset, len_bytes, place, time } => {
                 self.extend(ino, offset, len_bytes, Extent::Data(place), dead);
                 if let Some(inode) = self.inode_mut(ino) {
-                    let grown = grow(&mut inode.attr, offset + len_bytes, time);
+                    let grown = inode.grow(offset + len_bytes, time);
                     self.totals.size_bytes = self.totals.size_bytes.saturating_add(grown);
                 }
             }
@@ -145,12 +141,12 @@ impl State {
 
     /// Inodes without a name, which only open files keep.
     pub fn orphans(&self) -> Vec<Ino> {
-        self.inodes.values().filter(|inode| inode.attr.nlink == 0).map(|inode| inode.attr.ino).collect()
+        self.inodes.values().filter(|inode| inode.is_unnamed()).map(|inode| inode.ino()).collect()
     }
 
     /// The places that inodes refer to, with their lengths in bytes; those without a name count if they are kept.
     pub fn places(&self, keep_orphans: bool) -> Vec<(Place, u64)> {
-        let kept = self.inodes.values().filter(|inode| keep_orphans || inode.attr.nlink > 0);
+        let kept = self.inodes.values().filter(|inode| keep_orphans || !inode.is_unnamed());
         let files = kept.filter_map(|inode| inode.file());
         let extents = files.flat_map(FileData::extents);
         extents
@@ -186,7 +182,7 @@ impl State {
         let root = &self.inodes[&ROOT_INO];
         self.inodes.len() == 1
             && root.dir().is_some_and(|dir| dir.names.is_empty())
-            && (&root.attr, &root.xattrs) == (&self.base.0, &self.base.1)
+            && (&root.attr(), root.xattrs()) == (&self.base.0, self.base.1.as_ref())
     }
 
     /// Data was moved: what referred to the old places refers to the new ones.
@@ -203,7 +199,7 @@ impl State {
     fn touch(&mut self, record: &Record) {
         let (ino, data) = match record {
             Record::Inode(inode) => {
-                let before = self.inodes.get(&inode.attr.ino).map(|before| before.attr.size);
+                let before = self.inodes.get(&inode.attr.ino).map(|before| before.size());
                 (inode.attr.ino, before != Some(inode.attr.size))
             }
             Record::Link { parent, .. } | Record::Unlink { parent, .. } => (*parent, false),
@@ -218,7 +214,7 @@ impl State {
     /// Counts an inode as a record says it is, in place of what it was.
     fn recount(&mut self, record: &InodeRecord) {
         let before = match (self.inodes.get(&record.attr.ino), &record.origin) {
-            (Some(inode), _) => share(&inode.attr, inode.attr.size),
+            (Some(inode), _) => share(&inode.attr(), inode.size()),
             (None, _) if record.attr.ino >= self.first_new_ino => Totals::default(),
             (None, Origin::File { len_bytes, .. }) => share(&Attr { nlink: 1, ..record.attr.clone() }, *len_bytes),
             (None, _) => share(&Attr { nlink: 1, ..record.attr.clone() }, 0),
@@ -228,9 +224,9 @@ impl State {
 
     /// What of the frozen directories shows.
     pub fn shown_dirs(&self) -> Shown {
-        let dirs = self.inodes.values().filter(|inode| inode.attr.nlink > 0).filter_map(|inode| {
+        let dirs = self.inodes.values().filter(|inode| !inode.is_unnamed()).filter_map(|inode| {
             let dir = inode.dir()?;
-            Some((inode.attr.ino, dir.base?, dir.names.keys().cloned().collect()))
+            Some((inode.ino(), dir.base?, dir.names.keys().cloned().collect()))
         });
         Shown { dirs: dirs.collect(), inodes: self.inodes.keys().copied().collect() }
     }
@@ -249,15 +245,6 @@ impl State {
             }
         }
     }
-}
-
-/// Returns by how much a file with a name grew.
-fn grow(attr: &mut Attr, end: u64, time: Timestamp) -> u64 {
-    let grown = if attr.nlink > 0 { end.saturating_sub(attr.size) } else { 0 };
-    attr.size = attr.size.max(end);
-    attr.mtime = time;
-    attr.ctime = time;
-    grown
 }
 
 /// Counts something as it is, in place of what it was.
@@ -281,7 +268,7 @@ pub(super) fn share(attr: &Attr, size_bytes: u64) -> Totals {
 }
 
 fn set_xattr(inode: &mut Inode, name: Box<[u8]>, value: Option<Box<[u8]>>) {
-    let mut map: BTreeMap<Box<[u8]>, Box<[u8]>> = inode.xattrs.as_deref().cloned().unwrap_or_default();
+    let mut map: BTreeMap<Box<[u8]>, Box<[u8]>> = inode.xattrs().map(|map| BTreeMap::clone(map)).unwrap_or_default();
     match value {
         Some(value) => {
             map.insert(name, value);
@@ -290,25 +277,25 @@ fn set_xattr(inode: &mut Inode, name: Box<[u8]>, value: Option<Box<[u8]>>) {
             map.remove(&name);
         }
     }
-    inode.xattrs = if map.is_empty() { None } else { Some(Arc::new(map)) };
+    inode.set_xattrs(if map.is_empty() { None } else { Some(Arc::new(map)) });
 }
 
 fn dump_inode(inode: &Inode, next_cookie: &mut u64) -> Vec<Record> {
-    let ino = inode.attr.ino;
+    let ino = inode.ino();
     let mut out = vec![Record::Inode(Box::new(inode.record()))];
-    for (name, value) in inode.xattrs.iter().flat_map(|map| map.iter()) {
+    for (name, value) in inode.xattrs().into_iter().flat_map(|map| map.iter()) {
         out.push(Record::Xattr { ino, name: name.clone(), value: Some(value.clone()) });
     }
     match &inode.body {
         InodeBody::File(file) => {
-            let shown = file.base().map_or(0, |base| base.len.min(inode.attr.size));
+            let shown = file.base().map_or(0, |base| base.len.min(inode.size()));
             if file.visible() < shown {
                 let (offset, len_bytes) = (file.visible(), shown - file.visible());
                 out.push(Record::Zero { ino, offset, len_bytes, allocated: false });
             }
             for (offset, len_bytes, extent) in file.extents() {
                 out.push(match extent {
-                    Extent::Data(place) => Record::Write { ino, offset, len_bytes, place, time: inode.attr.mtime },
+                    Extent::Data(place) => Record::Write { ino, offset, len_bytes, place, time: inode.attr().mtime },
                     Extent::Zero { allocated } => Record::Zero { ino, offset, len_bytes, allocated },
                 });
             }
@@ -332,14 +319,12 @@ fn dump_dir(ino: Ino, dir: &DirData, next_cookie: &mut u64, out: &mut Vec<Record
             out.push(Record::Link { parent: ino, name: name.clone(), ino: link.ino, kind: link.kind });
         }
     }
-    for (cookie, name) in dir.added.from(0) {
-        if let Some(link) = dir.names.get(name).and_then(Dentry::link) {
-            if cookie != *next_cookie {
-                out.push(Record::NextCookie(cookie));
-            }
-            *next_cookie = cookie + 1;
-            out.push(Record::Link { parent: ino, name: name.clone(), ino: link.ino, kind: link.kind });
+    for (name, link) in dir.added_from(0) {
+        if link.cookie != *next_cookie {
+            out.push(Record::NextCookie(link.cookie));
         }
+        *next_cookie = link.cookie + 1;
+        out.push(Record::Link { parent: ino, name: name.clone(), ino: link.ino, kind: link.kind });
     }
 }
 

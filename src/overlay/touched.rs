@@ -1,32 +1,32 @@
 //! Which inodes changed, and of which the data did.
 
-use rustc_hash::FxHashSet;
-
 use crate::model::Ino;
 
-/// Numbers of inodes, each in one of two sets: that takes half the memory of a map to truth values.
+use super::ino_set::InoSet;
+
+/// Numbers of inodes, each in one of two sets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Touched {
     /// Only attributes or names changed.
-    told: FxHashSet<Ino>,
+    told: InoSet,
     /// The data changed.
-    written: FxHashSet<Ino>,
+    written: InoSet,
 }
 
 impl Touched {
     /// The inode changed, and perhaps its data.
     pub fn note(&mut self, ino: Ino, data: bool) {
         if data {
-            self.told.remove(&ino);
+            self.told.remove(ino);
             self.written.insert(ino);
-        } else if !self.written.contains(&ino) {
+        } else if !self.written.contains(ino) {
             self.told.insert(ino);
         }
     }
 
     pub fn remove(&mut self, ino: Ino) {
-        if !self.told.remove(&ino) {
-            self.written.remove(&ino);
+        if !self.told.remove(ino) {
+            self.written.remove(ino);
         }
     }
 
@@ -40,12 +40,12 @@ impl Touched {
 
     /// All of them, and whether the data changed.
     pub fn iter(&self) -> impl Iterator<Item = (Ino, bool)> {
-        self.told.iter().map(|&ino| (ino, false)).chain(self.written().map(|ino| (ino, true)))
+        self.told.iter().map(|ino| (ino, false)).chain(self.written().map(|ino| (ino, true)))
     }
 
     /// Those whose data changed.
     pub fn written(&self) -> impl Iterator<Item = Ino> {
-        self.written.iter().copied()
+        self.written.iter()
     }
 }
 

@@ -47,7 +47,7 @@ impl View<'_> {
     /// The attributes of an inode.
     pub fn attr(&self, ino: Ino) -> Result<Attr, Stop> {
         match self.state.inodes.get(&ino) {
-            Some(inode) => Ok(inode.attr.clone()),
+            Some(inode) => Ok(inode.attr()),
             None => self.frozen(ino, |entry, _| entry.attr.clone()),
         }
     }
@@ -55,7 +55,7 @@ impl View<'_> {
     /// The extended attributes of an inode.
     pub fn xattrs(&self, ino: Ino) -> Result<Option<Xattrs>, Stop> {
         match self.state.inodes.get(&ino) {
-            Some(inode) => Ok(inode.xattrs.clone()),
+            Some(inode) => Ok(inode.xattrs().cloned()),
             None => self.frozen(ino, |entry, _| entry.xattrs.clone()),
         }
     }
@@ -118,7 +118,7 @@ impl View<'_> {
             Some(base) => self.nodes.count(base)?.saturating_sub(dir.whiteouts),
             None => 0,
         };
-        Ok(shown == 0 && dir.added.is_empty())
+        Ok(shown == 0 && !dir.has_added())
     }
 }
 

@@ -170,7 +170,7 @@ impl<'a> Maker<'a> {
             self.put_xattrs(number, None, target.entry.xattrs.as_ref());
         } else {
             self.put(attr, parent, origin);
-            let before = delta.and_then(|inode| inode.xattrs.as_ref());
+            let before = delta.and_then(|inode| inode.xattrs());
             self.put_xattrs(number, before, target.entry.xattrs.as_ref());
         }
         if self.holds(number) {
@@ -278,7 +278,7 @@ impl<'a> Maker<'a> {
             self.put_xattrs(ino, None, live.entry.xattrs.as_ref());
         } else {
             let mut inode = Inode::new(InodeRecord { attr, parent: live.parent, origin, symlink });
-            inode.xattrs.clone_from(&live.entry.xattrs);
+            inode.set_xattrs(live.entry.xattrs.clone());
             self.batch.unknown.push((ino, inode));
         }
         if known {

@@ -185,7 +185,7 @@ impl<L: Lower, U: Upper> Comparison<'_, L, U> {
     /// The session's directory that this one was, if it has another path there. Only where the whole tree is switched:
     /// else it is not known to be in a path that is.
     fn moved_here(&self, target: &Entry) -> Option<SnapshotEntry> {
-        let inode = self.snapshot.state.inodes.get(&target.attr.ino).filter(|inode| inode.attr.nlink > 0)?;
+        let inode = self.snapshot.state.inodes.get(&target.attr.ino).filter(|inode| !inode.is_unnamed())?;
         let live = self.snapshot.changed_entry(target.name.clone(), inode);
         (self.scope.is_whole() && same_file(&live, target)).then_some(live)
     }

@@ -110,14 +110,14 @@ impl<'a> Plan<'a> {
                 }
             };
         }
-        let named = self.state.inodes.get(&ino).is_some_and(|inode| inode.attr.nlink > 0);
+        let named = self.state.inodes.get(&ino).is_some_and(|inode| !inode.is_unnamed());
         if target.entry.attr.kind == Kind::Dir && (named || self.found.dirs.contains_key(&ino)) {
             // It is elsewhere in the session, on the way to other paths, and a directory has one name.
             return self.fresh();
         }
         match self.state.inodes.get(&ino) {
             // It was not found to differ: where both trees are the same, it has names.
-            Some(inode) if inode.attr.nlink > 0 => Fate::Linked,
+            Some(inode) if !inode.is_unnamed() => Fate::Linked,
             Some(_) => self.fresh(),
             None => Fate::Made(ino),
         }
