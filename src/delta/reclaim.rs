@@ -23,6 +23,9 @@ use crate::model::Place;
 
 const PAGE_BYTES: u64 = 4096;
 
+/// The most that is given back at a time: writers of the file wait meanwhile.
+const PUNCH_BYTES: u64 = 8 << 20;
+
 /// A whole number of pages to give back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Hole {
@@ -201,6 +204,27 @@ impl Reclaim {
     }
 }
 
+/// The same holes, as few as there can be of no more than a certain size: many small files that were removed lie one behind
+/// the other, and giving back costs by the call.
+fn joined(mut holes: Vec<Hole>) -> Vec<Hole> {
+    holes.sort_unstable_by_key(|hole| (hole.file, hole.offset));
+    let mut out: Vec<Hole> = Vec::new();
+    for hole in holes {
+        let end = hole.offset + hole.len_bytes;
+        match out.last_mut() {
+            Some(last)
+                if last.file == hole.file
+                    && hole.offset <= last.offset + last.len_bytes
+                    && end - last.offset <= PUNCH_BYTES =>
+            {
+                last.len_bytes = last.len_bytes.max(end - last.offset);
+            }
+            _ => out.push(hole),
+        }
+    }
+    out
+}
+
 impl Stages {
     fn carry_out(&mut self, work: Work, segments: &Segments) -> io::Result<()> {
         let mut result = Ok(());
@@ -210,7 +234,8 @@ impl Stages {
             result = result.and(segments.remove(*number));
         }
         let mut touched = BTreeSet::new();
-        for hole in work.holes.iter().filter(|hole| !work.files.contains(&hole.file)) {
+        let holes = work.holes.into_iter().filter(|hole| !work.files.contains(&hole.file)).collect();
+        for hole in joined(holes) {
             let Some(segment) = segments.segment(hole.file) else { continue };
             match segment.file.punch(hole.offset, hole.len_bytes) {
                 Ok(()) => {
@@ -225,5 +250,24 @@ impl Stages {
             segments.with_sums(number, |known| known.prune(&dead.punched.ends));
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_that_touch_are_given_back_at_once_up_to_a_size() {
+        let hole =
+            |file, page: u64, pages: u64| Hole { file, offset: page * PAGE_BYTES, len_bytes: pages * PAGE_BYTES };
+        let small = vec![hole(1, 3, 1), hole(1, 1, 2), hole(2, 4, 1), hole(1, 5, 1), hole(1, 3, 1), hole(1, 1, 1)];
+        assert_eq!(joined(small), [hole(1, 1, 3), hole(1, 5, 1), hole(2, 4, 1)]);
+        let most = PUNCH_BYTES / PAGE_BYTES;
+        let many = (0..2 * most + 5).rev().map(|page| hole(1, page, 1)).collect();
+        assert_eq!(joined(many), [hole(1, 0, most), hole(1, most, most), hole(1, 2 * most, 5)]);
+        let large = vec![hole(1, 0, 3 * most), hole(1, 1, 2), hole(1, 3 * most, 1)];
+        let pages: u64 = joined(large).iter().map(|hole| hole.offset + hole.len_bytes).max().unwrap() / PAGE_BYTES;
+        assert_eq!(pages, 3 * most + 1);
     }
 }
