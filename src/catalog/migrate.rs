@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0018_short_triggers.sql"),
     include_str!("migrations/0019_triggers_on_demand.sql"),
     include_str!("migrations/0020_review_indexes.sql"),
+    include_str!("migrations/0021_event_filters.sql"),
 ];
 
 /// The format that this version writes.

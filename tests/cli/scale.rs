@@ -260,9 +260,10 @@ fn event(tx: &mut Tx<'_>, at: u32, session: &Session) -> Result<(), Error> {
 
 #[test]
 fn commands_read_what_they_ask_for_however_much_the_catalog_holds() {
-    // Beyond this it would be a table, or an index of one: the smallest has some hundred kilobytes.
-    const MORE_BYTES: u64 = 160 << 10;
-    let (mut small, mut large) = (Scene::new(1000), Scene::new(20));
+    // Each session has as much in both, but there are more. Beyond this it would be a table, or an index of one: the smallest
+    // has some hundred kilobytes.
+    const MORE_BYTES: u64 = 256 << 10;
+    let (mut small, mut large) = (Scene::new(100), Scene::new(20));
     let mut over = Vec::new();
     for args in COMMANDS {
         let (few, many) = (small.bytes_read(args), large.bytes_read(args));
