@@ -30,7 +30,7 @@ pub use keeper::{OWN_EXE, Roles, keep};
 pub use limits::MemoryLimits;
 pub use process::ProcessId;
 pub use ready::{Announce, Ready};
-pub use registry::{MountRecord, MountState, clean_stale, mount_of, mounts};
+pub use registry::{MountRecord, MountState, clean_stale, mount_of, mounts, places_of_others};
 pub use run_dir::{Doing, RunDir, Turn};
 pub use serve::{Connection, Opening, Workspace, serve, serve_child};
 pub use spawn::spawn;

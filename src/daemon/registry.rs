@@ -241,8 +241,32 @@ pub fn clean_stale(run: &RunDir) -> Result<Vec<MountRecord>, Failure> {
     Ok(dead)
 }
 
+/// Where those are mounted, by this table, whose records are not one's own. This is quick where all of them are.
+///
+/// # Errors
+/// [`Failure`] `io` when the directory cannot be read.
+pub fn places_of_others(
+    run: &RunDir,
+    table: &MountTable,
+    is_own: impl Fn(&MountRecord) -> bool,
+) -> Result<Vec<PathBuf>, Failure> {
+    let mut all = written(run).map_err(|error| Failure::io(run.path(), &error))?;
+    if all.iter().all(&is_own) {
+        return Ok(Vec::new());
+    }
+    follow(&mut all, table);
+    Ok(all.into_iter().filter(|record| !is_own(record)).map(|record| record.mount_point).collect())
+}
+
 /// All records, with the places where their mounts are by this table.
 fn records(run: &RunDir, table: &MountTable) -> io::Result<Vec<MountRecord>> {
+    let mut found = written(run)?;
+    follow(&mut found, table);
+    Ok(found)
+}
+
+/// All records as they were written.
+fn written(run: &RunDir) -> io::Result<Vec<MountRecord>> {
     let mut found = Vec::new();
     for file in fs::read_dir(run.path())? {
         let path = file?.path();
@@ -253,7 +277,6 @@ fn records(run: &RunDir, table: &MountTable) -> io::Result<Vec<MountRecord>> {
             found.push(record);
         }
     }
-    follow(&mut found, table);
     Ok(found)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches a mount: a look at a dead one could hang.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::daemon::{self, RunDir};
@@ -26,6 +27,18 @@ pub fn of_session(table: &MountTable, foreign: &[PathBuf], id: &str) -> Vec<Path
     own.map(|entry| entry.mount_point.clone()).filter(|at| !foreign.contains(at)).collect()
 }
 
+/// Where each session is mounted that is, by its id; `foreign` is what [`of_others`] says.
+#[must_use]
+pub fn by_session<'t>(table: &'t MountTable, foreign: &[PathBuf]) -> HashMap<&'t str, Vec<PathBuf>> {
+    let mut all: HashMap<&str, Vec<PathBuf>> = HashMap::new();
+    for entry in table.ours().filter(|entry| !foreign.contains(&entry.mount_point)) {
+        if let Some(id) = entry.tag() {
+            all.entry(id).or_default().push(entry.mount_point.clone());
+        }
+    }
+    all
+}
+
 /// The mounts that are recorded as those of another data directory: a backup has sessions of the same ids.
 ///
 /// # Errors
@@ -35,6 +48,5 @@ pub fn of_others(cx: &Context, table: &MountTable) -> Result<Vec<PathBuf>> {
     if table.ours().next().is_none() || !cx.paths.runtime.is_dir() {
         return Ok(Vec::new());
     }
-    let records = daemon::mounts(&RunDir::open(&cx.paths.runtime)?)?;
-    Ok(records.into_iter().filter(|(found, _)| !is_own(cx, found)).map(|(found, _)| found.mount_point).collect())
+    Ok(daemon::places_of_others(&RunDir::open(&cx.paths.runtime)?, table, |found| is_own(cx, found))?)
 }

@@ -72,13 +72,13 @@ pub struct Lineage {
 pub fn list(cx: &mut Context) -> Result<Vec<SessionInfo>> {
     approval::lapse(cx)?;
     let mounted = mounts::table()?;
-    let foreign = mounts::of_others(cx, &mounted)?;
+    let mut places = mounts::by_session(&mounted, &mounts::of_others(cx, &mounted)?);
     let view = cx.catalog()?.view();
     let (mut tags, mut health) = (view.all_tags()?, view.health_now()?);
     let info = |session: Session| SessionInfo {
         tags: tags.remove(&session.id).unwrap_or_default(),
         health: health.remove(&session.id),
-        mounts: mounts::of_session(&mounted, &foreign, &session.id),
+        mounts: places.remove(session.id.as_str()).unwrap_or_default(),
         serving: Vec::new(),
         lineage: Lineage::default(),
         session,

@@ -45,7 +45,7 @@ fn files_that_their_own_owner_cannot_read_are_named_with_what_helps() {
         fs::write(world.path("src").join(name), "x").unwrap();
     }
     for name in ["none.txt", "shut"] {
-        fs::set_permissions(world.path("src").join(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(world.path("src").join(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
     // An ordinary user, whom permissions bind, with all of this as their own.
     let program = world.path("aether");
