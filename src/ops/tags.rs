@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog;
-use crate::catalog::{ObjectType, Tx, View, check_name};
+use crate::catalog::{Commit, ObjectType, Session, Source, Tx, View, check_name};
 
 use super::error::Result;
 use super::{Context, Error, names};
@@ -81,9 +81,9 @@ pub fn parse(text: &str) -> Result<(String, String)> {
 /// # Errors
 /// The object is not there.
 pub fn set(cx: &mut Context, target: &Target, tags: &[(String, String)]) -> Result<Vec<Tagged>> {
-    let (kind, id) = resolve(cx, target)?;
-    cx.write(|tx| put(tx, kind, &id, tags))?;
-    of(cx, kind, &id)
+    let object = resolve(cx, target)?;
+    cx.write(|tx| put(tx, object.kind, &object.id, tags))?;
+    of(cx, &object)
 }
 
 /// Sets tags in a transaction.
@@ -96,16 +96,16 @@ pub(super) fn put(tx: &mut Tx<'_>, kind: ObjectType, id: &str, tags: &[(String, 
 /// # Errors
 /// The object or a tag is not there; then nothing is removed.
 pub fn unset(cx: &mut Context, target: &Target, keys: &[String]) -> Result<Vec<Tagged>> {
-    let (kind, id) = resolve(cx, target)?;
+    let object = resolve(cx, target)?;
     cx.write(|tx| {
         for key in keys {
-            if !tx.untag(kind, &id, key)? {
+            if !tx.untag(object.kind, &object.id, key)? {
                 return Err(Error::NoTag { object: target.key.clone(), key: key.clone() });
             }
         }
         Ok(())
     })?;
-    of(cx, kind, &id)
+    of(cx, &object)
 }
 
 /// The tags of an object; of all, if none is named.
@@ -115,8 +115,8 @@ pub fn unset(cx: &mut Context, target: &Target, keys: &[String]) -> Result<Vec<T
 pub fn list(cx: &mut Context, target: Option<&Target>, filter: &TagFilter) -> Result<Vec<Tagged>> {
     let found = match target {
         Some(target) => {
-            let (kind, id) = resolve(cx, target)?;
-            of(cx, kind, &id)?
+            let object = resolve(cx, target)?;
+            of(cx, &object)?
         }
         None => all(cx.catalog()?.view())?,
     };
@@ -127,40 +127,64 @@ pub fn list(cx: &mut Context, target: Option<&Target>, filter: &TagFilter) -> Re
     Ok(found.into_iter().filter(|tagged| tags.get(&tagged.id).is_some_and(|tags| filter.matches(tags))).collect())
 }
 
-fn of(cx: &mut Context, kind: ObjectType, id: &str) -> Result<Vec<Tagged>> {
-    let mut found = all(cx.catalog()?.view())?;
-    found.retain(|tagged| (tagged.kind, tagged.id.as_str()) == (kind, id));
-    Ok(found)
+fn of(cx: &mut Context, object: &Object) -> Result<Vec<Tagged>> {
+    let tags = cx.catalog()?.view().tags(&object.id)?;
+    Ok(tags.into_iter().map(|(key, value)| object.tagged(key, value)).collect())
 }
 
 fn all(view: View<'_>) -> Result<Vec<Tagged>> {
-    let sources = view.sources()?.into_iter().map(|source| (ObjectType::Source, source.id, source.name));
-    let sessions = view.sessions()?.into_iter().map(|session| (ObjectType::Session, session.id, session.name));
-    let commits = view.commits()?.into_iter().map(|commit| (ObjectType::Commit, commit.id.clone(), commit.id));
+    let sources = view.sources()?.into_iter().map(Object::source);
+    let sessions = view.sessions()?.into_iter().map(Object::session);
+    let commits = view.commits()?.into_iter().map(Object::commit);
     let mut tags = view.all_tags()?;
-    let tagged = sources.chain(sessions).chain(commits).flat_map(|(kind, id, name)| {
-        let own = tags.remove(&id).unwrap_or_default().into_iter();
-        own.map(move |(key, value)| Tagged { kind, id: id.clone(), name: name.clone(), key, value })
+    let tagged = sources.chain(sessions).chain(commits).flat_map(|object| {
+        let own = tags.remove(&object.id).unwrap_or_default().into_iter();
+        own.map(move |(key, value)| object.tagged(key, value))
     });
     Ok(tagged.collect())
 }
 
+/// What can have tags.
+struct Object {
+    kind: ObjectType,
+    id: String,
+    name: String,
+}
+
+impl Object {
+    fn source(source: Source) -> Self {
+        Self { kind: ObjectType::Source, id: source.id, name: source.name }
+    }
+
+    fn session(session: Session) -> Self {
+        Self { kind: ObjectType::Session, id: session.id, name: session.name }
+    }
+
+    fn commit(commit: Commit) -> Self {
+        Self { kind: ObjectType::Commit, name: commit.id.clone(), id: commit.id }
+    }
+
+    fn tagged(&self, key: String, value: String) -> Tagged {
+        Tagged { kind: self.kind, id: self.id.clone(), name: self.name.clone(), key, value }
+    }
+}
+
 /// The object that is meant. A name that a session and a source have must be told apart.
-fn resolve(cx: &mut Context, target: &Target) -> Result<(ObjectType, String)> {
+fn resolve(cx: &mut Context, target: &Target) -> Result<Object> {
     if target.is_source {
-        return Ok((ObjectType::Source, cx.catalog()?.view().source(&target.key)?.id));
+        return Ok(Object::source(cx.catalog()?.view().source(&target.key)?));
     }
     if target.key == "@" {
-        return Ok((ObjectType::Session, cx.resolve_session(None)?.id));
+        return Ok(Object::session(cx.resolve_session(None)?));
     }
     let view = cx.catalog()?.view();
     if names::means_commit(view, &target.key)? {
-        return Ok((ObjectType::Commit, view.commit(&target.key)?.id));
+        return Ok(Object::commit(view.commit(&target.key)?));
     }
     let source = view.source(&target.key);
     match (view.session(&target.key), source) {
         (Ok(_), Ok(_)) => Err(Error::TwoKinds { key: target.key.clone() }),
-        (Err(catalog::Error::NotFound { .. }), Ok(source)) => Ok((ObjectType::Source, source.id)),
-        (session, _) => Ok((ObjectType::Session, session?.id)),
+        (Err(catalog::Error::NotFound { .. }), Ok(source)) => Ok(Object::source(source)),
+        (session, _) => Ok(Object::session(session?)),
     }
 }
