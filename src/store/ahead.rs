@@ -29,7 +29,7 @@ const BACK_BYTES: u64 = 4 << 20;
 const FORTH_BYTES: u64 = 1 << 20;
 
 /// A block that was not asked for while so many others were is not wanted.
-const PATIENCE_BLOCKS: u64 = 48;
+const PATIENCE_BLOCKS: u64 = 192;
 
 /// The longest stretch of a pack that the disk is asked for at a time, in bytes, and how early.
 const FETCH_BYTES: u64 = 2 << 20;

@@ -8,7 +8,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 use crate::model::{Node, NodeId, ObjectId};
 
 use super::index::Location;
-use super::pack::{Block, Pack};
+use super::pack::{BLOCK_TARGET_BYTES, Block, Pack};
 
 /// Which block: the pack's number in the index, and the block's offset.
 pub(super) type BlockKey = (i64, u64);
@@ -63,7 +63,7 @@ impl Caches {
         let places = (bytes / 16 / LOCATION_BYTES).max(16);
         Self {
             nodes: by_weight(bytes / 2, 8 << 10),
-            blocks: by_weight(bytes / 16 * 5, 256 << 10),
+            blocks: by_weight(bytes / 16 * 5, BLOCK_TARGET_BYTES as u64),
             locations: Cache::new(usize::try_from(places).unwrap_or(usize::MAX)),
             packs: Cache::new(OPEN_PACKS),
         }

@@ -48,13 +48,14 @@ const HEADER_LEN: u64 = 16;
 /// A pack is closed before it grows beyond this many bytes.
 pub(super) const PACK_TARGET_BYTES: u64 = 256 << 20;
 
-/// A block is closed when it holds this many bytes before compression…
-pub(super) const BLOCK_TARGET_BYTES: usize = 256 << 10;
+/// A block is closed when it holds this many bytes before compression: whoever wants one object of it decompresses all,
+/// and larger blocks compress little better (sources by 7 % at four times the size)…
+pub(super) const BLOCK_TARGET_BYTES: usize = 64 << 10;
 /// …or this many objects. An object of more than half the bytes gets a block of its own.
 pub(super) const BLOCK_TARGET_OBJECTS: usize = 4096;
 
 /// The most bytes a block may have before compression; more is damage.
-const BLOCK_MAX_BYTES: u32 = (MAX_OBJECT_BYTES + BLOCK_TARGET_BYTES) as u32;
+const BLOCK_MAX_BYTES: u32 = (MAX_OBJECT_BYTES + (256 << 10)) as u32;
 
 /// The prefix of the hash that names a pack.
 const NAME_PREFIX: &[u8] = b"aether pack 1\0\0";
