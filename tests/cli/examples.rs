@@ -80,6 +80,12 @@ fn examples(command: &Command) -> Vec<String> {
     lines.take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()).collect()
 }
 
+/// Whether an example names checkpoints by their numbers alone, as they can be within a session.
+fn is_of_current(example: &str) -> bool {
+    example.rsplit(' ').next().is_some_and(|word| word.parse::<u32>().is_ok())
+        && (example.starts_with("aether restore ") || example.starts_with("aether checkpoint diff "))
+}
+
 #[test]
 fn every_command_has_examples_of_itself() {
     for (name, command) in all() {
@@ -147,7 +153,11 @@ fn every_example_works() {
                 // One that is pending.
                 world.run(["-s", "fix-login", "approval", "request", "merge"]);
             }
-            let ended = end(world.command("sh").args(["-c", &example]));
+            let mut shell = world.command("sh");
+            if is_of_current(&example) {
+                shell.env("AETHER_SESSION", "fix-login");
+            }
+            let ended = end(shell.args(["-c", &example]));
             // What the machine lacks is not the example's fault.
             let fine = ended.code == 0 || verb == "doctor" && ended.code == 1 || example.ends_with("doctor");
             if !fine {
