@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use aether::daemon::MountRecord;
 use aether::fuse::MountTable;
 use rustix::process::Signal;
 
@@ -75,6 +76,14 @@ fn page(number: usize, generation: u8) -> [u8; PAGE] {
 fn fill(path: &std::path::Path) {
     let mut file = File::create(path).unwrap();
     (0..PAGES).for_each(|number| file.write_all(&page(number, 0)).unwrap());
+}
+
+/// Kills the process that serves a mount and its keeper, neither of which then has the time to start the other anew.
+fn kill_at_once(mount: &MountRecord) {
+    mount.process.signal(Signal::STOP).unwrap();
+    for process in [mount.keeper.as_ref().unwrap(), &mount.process] {
+        process.signal(Signal::KILL).unwrap();
+    }
 }
 
 #[test]
@@ -195,11 +204,7 @@ fn when_server_and_keeper_are_killed_at_once_the_mount_is_gone_within_two_second
                 record(&workspace).keeper.is_some_and(|keeper| keeper != before)
             });
         }
-        let dead = record(&workspace);
-        dead.process.signal(Signal::STOP).unwrap();
-        for process in [dead.keeper.as_ref().unwrap(), &dead.process] {
-            process.signal(Signal::KILL).unwrap();
-        }
+        kill_at_once(&record(&workspace));
         let is_there = || MountTable::read().unwrap().at(mount.root()).is_some();
         eventually("the mount is gone", Duration::from_secs(2), || !is_there());
         eventually("its record is gone", Duration::from_secs(2), || {
@@ -266,9 +271,7 @@ fn a_mount_whose_parent_was_renamed_is_found_and_taken_away() {
     assert_eq!(fs::read_to_string(after.join("m/new")).unwrap(), "kept");
     let dead = record(&workspace);
     watcher_of(&dead);
-    for process in [dead.keeper.as_ref().unwrap(), &dead.process] {
-        process.signal(Signal::KILL).unwrap();
-    }
+    kill_at_once(&dead);
     eventually("the mount is gone", Duration::from_secs(2), || !is_there());
 }
 
