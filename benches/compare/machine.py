@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 IMAGE_GIB = 24
@@ -49,7 +50,13 @@ class Disk:
 
     def close(self):
         if self.image:
-            subprocess.run(["umount", str(self.path)], check=False)
+            # Who served a mount on it ends a moment after its unmount.
+            for _ in range(100):
+                if subprocess.run(["umount", str(self.path)], check=False, capture_output=True).returncode == 0:
+                    break
+                time.sleep(0.1)
+            else:
+                subprocess.run(["umount", "-l", str(self.path)], check=False)
             self.image.unlink()
 
 
